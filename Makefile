@@ -1,0 +1,97 @@
+# Needs only make and Python 3.11 or newer (with its venv module); everything else goes into .venv.
+PYTHON ?= python3
+# Two workers by default: each one loads the compiled kernels, so more do not always help.
+PYTEST_FLAGS ?= -q -n 2 --dist loadfile
+# `make lock LOCK_FLAGS=--upgrade` moves every pin to its current release.
+LOCK_FLAGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input install
+# Wheels only: building from source would fetch build tools that no lock covers.
+PIP_LOCKED := $(PIP) --require-hashes --only-binary :all:
+PIP_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(LOCK_FLAGS)
+KERNELS := $(wildcard constraints/kernel.py constraints/kernel/*.py)
+
+# Stamps: a step is done again only when something it depends on is newer.
+# They live in .venv, so a fresh .venv starts from nothing.
+RUN_DEPS := .venv/run-deps.stamp
+DEV_DEPS := .venv/dev-deps.stamp
+PROJECT := .venv/project.stamp
+COMPILED := .venv/kernels.stamp
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL: # two steps must never install into .venv at once
+.PHONY: help run test check proto lock realpages clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: $(COMPILED) ## start the demo: sample data, a server on 127.0.0.1:50051, one page
+	@$(BIN)/slotwarden demo
+
+# pytest comes last, so that its closing line is the last of the output.
+test: check $(COMPILED) ## all checks, then the tests
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+# The contract is compared with main, or with the commit checked out where a clone has no main (CI).
+# `--git-dir`: an unpacked source archive must not find the repository of some parent folder.
+check: $(DEV_DEPS) $(PROJECT) ## lint, format, types, and the contract against main
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/buf lint proto
+	@for name in main origin/main HEAD; do \
+		base=$$(git --git-dir=.git rev-parse -q --verify "$$name^{commit}" 2>/dev/null) && break; \
+	done; \
+	if git --git-dir=.git cat-file -e "$$base:proto" 2>/dev/null; then \
+		echo "$(BIN)/buf breaking proto (against $$name)"; \
+		$(BIN)/buf breaking proto --against ".git#ref=$$base,subdir=proto"; \
+	else \
+		echo "buf breaking: skipped, there is no commit with a proto/ to compare with"; \
+	fi
+
+proto: $(DEV_DEPS) ## write ranker/v1 anew from proto/
+	$(BIN)/python proto/generate.py
+
+# dev first: run.txt then takes its pins, so that one .venv can serve both.
+# The two names on standard input let `make run` install the project without fetching a build tool.
+lock: .venv/bin/python ## write .ci/lock anew from pyproject.toml (fetches uv)
+	$(PIP) 'uv>=0.13'
+	$(PIP_COMPILE) --extra dev pyproject.toml --output-file .ci/lock/dev.txt
+	printf 'hatchling\neditables\n' | \
+		$(PIP_COMPILE) pyproject.toml - --constraints .ci/lock/dev.txt --output-file .ci/lock/run.txt
+
+realpages: $(COMPILED) ## measure on the shapes of real pages
+	$(BIN)/python -m loadtests.realpages
+
+clean: ## remove .venv, caches and build products; the data in .slotwarden stays
+	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "creating .venv"
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+
+$(RUN_DEPS): .ci/lock/run.txt | .venv/bin/python
+	@echo "installing the locked dependencies (about half a minute the first time)"
+	@$(PIP_LOCKED) -r .ci/lock/run.txt
+	@touch $@
+
+$(DEV_DEPS): .ci/lock/dev.txt | .venv/bin/python
+	@echo "installing the locked dependencies and tools (about half a minute the first time)"
+	@$(PIP_LOCKED) -r .ci/lock/dev.txt
+	@touch $@
+
+# --no-index: the locked hatchling and editables are all this step may need.
+$(PROJECT): pyproject.toml $(RUN_DEPS)
+	@echo "installing slotwarden itself"
+	@$(PIP) --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(COMPILED): $(KERNELS) $(PROJECT)
+	@echo "compiling the kernels"
+	@$(BIN)/python -m constraints.kernel
+	@touch $@

@@ -1,0 +1,1 @@
+"""The law: arrays in, decision out. No clock, socket, thread or randomness."""

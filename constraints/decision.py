@@ -1,0 +1,126 @@
+"""What was decided: the slate, the reasons, what was relaxed, what stayed empty."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from constraints.rule import Violation
+
+BLOCKED_MAX: Final = 50  # LIMIT: blocked candidates listed by name; all are counted
+
+
+class Cause(IntEnum):
+    """How a rule came to touch a candidate."""
+
+    BLOCKED = 1  # may not stand in the slot
+    CAPPED = 2  # its group was full there
+    SUNK = 3  # stands below all others
+    WEIGHTED = 4  # its utility was multiplied
+    FLOOR = 5  # a floor needed the slot
+    DISPLACED = 6  # another candidate stands there, for that one's reason
+    WITHDRAWN = 7  # the verifier emptied its slot
+
+
+class SlotState(IntEnum):
+    """What a slot holds."""
+
+    FILLED = 1
+    EMPTY = 2
+    RESERVED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One rule's part in where a candidate stands.
+
+    Attributes:
+        rule_id: the rule.
+        cause: how it acted.
+        ratio: factor on the utility, for WEIGHTED; else 1.
+        group: group at fault among the rule's, for CAPPED; else -1.
+        by: candidate that stands there instead, for FLOOR and DISPLACED; else -1.
+    """
+
+    rule_id: str
+    cause: Cause
+    ratio: float = 1.0
+    group: int = -1
+    by: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One slot of the page.
+
+    Attributes:
+        slot: from 0 on this page.
+        state: filled, empty or reserved.
+        is_first_screen: seen without scrolling.
+        candidate: index in the request, -1 unless filled.
+        utility, scored: as received, and after weights; 0 unless filled.
+        is_registered: False when the candidate's kind is only its caller's word.
+        reasons: rules that weighed, sank or floored the candidate here.
+    """
+
+    slot: int
+    state: SlotState
+    is_first_screen: bool = False
+    candidate: int = -1
+    utility: float = 0.0
+    scored: float = 0.0
+    is_registered: bool = True
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A candidate that would stand on the page by utility alone, and stands lower or not at all.
+
+    Attributes:
+        candidate: index in the request.
+        wanted: its slot by utility alone.
+        slot: its slot now, -1 when it is not on the page.
+        reasons: the deciding one first.
+    """
+
+    candidate: int
+    wanted: int
+    slot: int
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A candidate that may stand in no slot of the page, and the rules that say so."""
+
+    candidate: int
+    rule_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A lawful slate and why. A pure function of candidates, facts, page and policy.
+
+    Attributes:
+        placements: one a slot, in order.
+        moves: in order of the slot wanted.
+        blocked: the most useful first, at most BLOCKED_MAX; `blocked_count` counts all.
+        relaxed: soft rules given up, as the verifier counted them.
+        shadow: what rules in shadow mode object to; they decided nothing.
+        withdrawn: hard violations the verifier found and emptied; any is an alarm.
+        solver_failed: the solver raised or returned no slate, and the reference filled the page.
+    """
+
+    placements: tuple[Placement, ...]
+    moves: tuple[Move, ...]
+    blocked: tuple[Blocked, ...]
+    blocked_count: int
+    relaxed: tuple[Violation, ...]
+    shadow: tuple[Violation, ...]
+    withdrawn: tuple[Violation, ...]
+    solver_failed: bool
+
+    @property
+    def slate(self) -> list[int]:
+        """Candidate of each slot, -1 for none."""
+        return [placement.candidate for placement in self.placements]

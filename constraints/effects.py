@@ -1,0 +1,56 @@
+"""The closed set of effects a rule may ask for. A new one is a design change, not a rule.
+
+A level is how precious a soft effect is: 1 is given up last, LEVEL_MAX first; 0 is hard, never
+given up. Words of slots are `Page` words.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+HARD: Final = 0
+LEVEL_MAX: Final = 6  # LIMIT: soft levels; costs of all levels are packed into one int64
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Keep a candidate out of `slots`."""
+
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """Show at most `most` of a group in `slots`, or in any run of `window_slots`.
+
+    A run reaches back into the tail; `slots` is ignored when `window_slots` is given.
+    """
+
+    most: int
+    slots: int = 0
+    window_slots: int = 0
+    level: int = HARD
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """Show at least `least` of a group in `slots`, when enough are offered. Always soft."""
+
+    least: int
+    slots: int
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Multiply a candidate's utility by `ratio`."""
+
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Place a candidate below every unsunk candidate of the page (排序沉底)."""
+
+
+RowEffect = Block | Weight | Sink  # asked for a candidate by its own verdict
+GroupEffect = Cap | Floor  # asked for all candidates of a group together

@@ -1,0 +1,70 @@
+"""Every error the product raises on purpose: whose fault it is, and a stable reason.
+
+Messages are lower case, one line, without a final stop; what a user wrote stands in backticks.
+"""
+
+
+class GovernanceError(Exception):
+    """Base of all errors below.
+
+    Attributes:
+        reason: stable UPPER_SNAKE word for machines; it never changes once released.
+        field: the part of the input at fault, dotted (`candidates.utilities`), or empty.
+    """
+
+    reason: str = "GOVERNANCE"
+
+    def __init__(self, message: str, *, reason: str = "", field: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or self.reason
+        self.field = field
+
+
+class PolicyError(GovernanceError):
+    """A policy file says something it may not; the author mends it."""
+
+    reason = "POLICY_INVALID"
+
+    def __init__(self, file: str, place: str, fault: str) -> None:
+        super().__init__(f"{file}: {place}: {fault}" if place else f"{file}: {fault}")
+        self.file, self.place, self.fault = file, place, fault
+
+
+class FactError(GovernanceError):
+    """One value of one row of facts cannot be read."""
+
+    reason = "FACT_INVALID"
+
+    def __init__(self, column: str, fault: str) -> None:
+        super().__init__(f"{column}: {fault}", field=column)
+        self.column, self.fault = column, fault
+
+
+class RequestError(GovernanceError):
+    """The caller sent something that cannot be decided."""
+
+    reason = "REQUEST_INVALID"
+
+
+class UnknownSurfaceError(GovernanceError):
+    """The policy has no such surface, or is not the one the caller expects."""
+
+    reason = "NO_POLICY_FOR_SURFACE"
+
+
+class FactsUnavailableError(GovernanceError):
+    """Our facts are missing or too old to decide by."""
+
+    reason = "FACTS_TOO_OLD"
+
+
+class OverloadedError(GovernanceError):
+    """More was asked than a limit allows, or the decision log cannot take a record."""
+
+    reason = "OVERLOADED"
+
+
+class UnlawfulSlateError(GovernanceError):
+    """The slate could not be made lawful: our own fault, never the caller's."""
+
+    reason = "VERIFY_FAILED"

@@ -1,0 +1,163 @@
+"""Finds out why candidates stand where they stand, by comparing with the page by utility alone."""
+
+import numpy as np
+
+from constraints.decision import BLOCKED_MAX, Blocked, Cause, Move, Reason
+from constraints.effects import Block, Sink, Weight
+from constraints.facts import FloatArray, IntArray
+from constraints.program import UNCAPPED, Program
+from constraints.rule import Violation
+
+
+def unconstrained(program: Program, utility: FloatArray) -> list[int]:
+    """Return the page by received utility alone: candidate of each open slot, -1 elsewhere."""
+    best = iter(np.argsort(-utility, kind="stable")[: program.slot_count].tolist())
+    return [
+        next(best, -1) if program.open >> slot & 1 else -1 for slot in range(program.slot_count)
+    ]
+
+
+class Reasons:
+    """Answers why for one finished slate.
+
+    Args:
+        program: what steered the slate.
+        utility: (n,) as received.
+        slate: (K,) final candidates by slot.
+        withdrawn: hard violations the verifier emptied, with the candidates they concerned.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        utility: FloatArray,
+        slate: list[int],
+        withdrawn: dict[int, Violation],
+    ) -> None:
+        self.program = program
+        self.slate = slate
+        self.withdrawn = withdrawn
+        self.wanted = unconstrained(program, utility)
+        self.slot_of = {c: slot for slot, c in enumerate(slate) if c >= 0}
+        self._deciding: dict[int, Reason] = {}
+
+    def moves(self) -> tuple[Move, ...]:
+        """List the candidates held back from the slot their utility would give them."""
+        found = []
+        for slot, candidate in enumerate(self.wanted):
+            now = self.slot_of.get(candidate, -1)
+            if candidate >= 0 and not 0 <= now <= slot:
+                reasons = self._held_back(candidate, slot)
+                if reasons:
+                    self._deciding[candidate] = reasons[0]
+                found.append(Move(candidate, slot, now, reasons))
+        return tuple(found)
+
+    def blocked(self, utility: FloatArray) -> tuple[tuple[Blocked, ...], int]:
+        """List the candidates that may stand nowhere on the page, most useful first."""
+        nowhere = np.flatnonzero(self.program.eligible == 0)
+        listed = nowhere[np.argsort(-utility[nowhere], kind="stable")][:BLOCKED_MAX]
+        page = self.program.open
+        found = [Blocked(int(c), tuple(r.rule_id for r in self._blocks(c, page))) for c in listed]
+        return tuple(found), len(nowhere)
+
+    def own(self, candidate: int) -> tuple[Reason, ...]:
+        """List the rules that weighed or sank a candidate, whatever its slot."""
+        return (*self._weights(candidate), *self._sinks(candidate))
+
+    def _held_back(self, candidate: int, slot: int) -> tuple[Reason, ...]:
+        violation = self.withdrawn.get(candidate)
+        if violation is not None:
+            return (Reason(violation.rule_id, Cause.WITHDRAWN, group=violation.group),)
+        found = [
+            *self._blocks(candidate, 1 << slot),
+            *self._sinks(candidate),
+            *self._caps(candidate, slot),
+            *(reason for reason in self._weights(candidate) if reason.ratio < 1),
+        ]
+        return tuple(found) if found else self._displaced(candidate, slot)
+
+    def _displaced(self, candidate: int, slot: int) -> tuple[Reason, ...]:
+        """Ask the one who stands there why it does: its weight, a floor, or its own reason."""
+        other = self.slate[slot]
+        if other < 0:
+            return ()
+        program = self.program
+        raised = [reason for reason in self._weights(other) if reason.ratio > 1]
+        if program.utility[other] < program.utility[candidate]:
+            floors = self._floors(other)
+            return tuple(Reason(rule, Cause.FLOOR, by=other) for rule in floors)
+        if raised:
+            return tuple(Reason(r.rule_id, Cause.DISPLACED, r.ratio, by=other) for r in raised)
+        came_down = self._deciding.get(other)
+        if came_down is not None:
+            return (Reason(came_down.rule_id, Cause.DISPLACED, group=came_down.group, by=other),)
+        return ()
+
+    def _blocks(self, candidate: int, slots: int) -> list[Reason]:
+        return [
+            Reason(step.rule.id, Cause.BLOCKED)
+            for step in self.program.steering
+            for effect in step.effects.get(int(step.verdicts[candidate]), ())
+            if isinstance(effect, Block) and effect.slots & slots
+        ]
+
+    def _sinks(self, candidate: int) -> list[Reason]:
+        return [
+            Reason(step.rule.id, Cause.SUNK)
+            for step in self.program.steering
+            if any(isinstance(e, Sink) for e in step.effects.get(int(step.verdicts[candidate]), ()))
+        ]
+
+    def _weights(self, candidate: int) -> list[Reason]:
+        return [
+            Reason(step.rule.id, Cause.WEIGHTED, ratio=effect.ratio)
+            for step in self.program.steering
+            for effect in step.effects.get(int(step.verdicts[candidate]), ())
+            if isinstance(effect, Weight) and effect.ratio != 1
+        ]
+
+    def _groups(self, candidate: int) -> IntArray:
+        start = self.program.group_start
+        return self.program.group_of[start[candidate] : start[candidate + 1]]
+
+    def _floors(self, candidate: int) -> list[str]:
+        spans = self.program.spans
+        return [
+            self.program.steering[spans.rule[span]].rule.id
+            for group in self._groups(candidate)
+            for span in range(spans.start[group], spans.start[group + 1])
+            if spans.least[span] > 0
+        ]
+
+    def _caps(self, candidate: int, slot: int) -> list[Reason]:
+        """List the caps that were full at `slot` when it was its turn, hard ones first."""
+        spans, found = self.program.spans, []
+        for group in self._groups(candidate):
+            taken = self._taken(int(group), slot)
+            for span in range(spans.start[group], spans.start[group + 1]):
+                if spans.most[span] < UNCAPPED and self._is_full(span, taken, slot):
+                    name = self.program.steering[spans.rule[span]].rule.id
+                    number = self.program.group_name[group][1]
+                    reason = Reason(name, Cause.CAPPED, group=number)
+                    found.append((int(spans.level[span]), reason))
+        ordered = [reason for _, reason in sorted(found, key=lambda pair: pair[0])]
+        return list(dict.fromkeys(ordered))
+
+    def _taken(self, group: int, slot: int) -> int:
+        word = int(self.program.occupied[group])
+        for above in range(slot):
+            other = self.slate[above]
+            if other >= 0 and group in self._groups(other):
+                word |= 1 << self.program.tail_count + above
+        return word
+
+    def _is_full(self, span: int, taken: int, slot: int) -> bool:
+        spans, position = self.program.spans, self.program.tail_count + slot
+        width, most = int(spans.window[span]), int(spans.most[span])
+        if not width:
+            mask = int(spans.mask[span])
+            return bool(mask >> position & 1) and (taken & mask).bit_count() >= most
+        run = (1 << width) - 1
+        first, last = max(0, position - width + 1), position
+        return any((taken & run << start).bit_count() >= most for start in range(first, last + 1))

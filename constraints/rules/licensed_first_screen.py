@@ -1,0 +1,107 @@
+"""Only licensed, rechecked dramas on the home page's first screen."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from constraints.effects import HARD, Block, Cap, GroupEffect, RowEffect
+from constraints.facts import Document, DocumentStatus, Facts, IntArray, Recheck, date_of
+from constraints.page import Page
+from constraints.rule import Dated, Day, Rule, Shown, Verdicts, Violation, bits, in_force
+
+UNLICENSED, NOT_RECHECKED = 1, 2
+
+
+class LicensedFirstScreen(Rule):
+    """Keep unlicensed titles, and licensed ones without NRTA's recheck, off the first screen.
+
+    Law: FS-01, notice 345 (2022) three (two) 7, since 2022-11-14, and notice 128 (2022) art. 4(3);
+        FS-02, notice 35 (2024) three 1, since 2024-02-05.
+    Reading: licensed means a 审字 licence, verified in a register, valid on the day. "Gradually
+        leave" is a share of the first screen that unlicensed dramas may still take, by date; the
+        share is platform policy. The recheck is asked of every first-screen slot, the strict
+        reading, or of the lead slots only.
+    Unknown: an unknown licence, status or recheck counts as none.
+    Effect: Block, level 0; during the phase-out Cap, level 0, on the unlicensed.
+
+    Attributes:
+        unlicensed_share: dated share of first-screen slots, 0 to 1, rounded down to slots.
+        recheck: dated: `off`, `lead` (the first `lead_slots`) or `first_screen`.
+        lead_slots: slots that count as the lead (首推).
+    """
+
+    type: Literal["licensed_first_screen"]
+    unlicensed_share: tuple[Dated[Annotated[float, Field(ge=0, le=1)]], ...] = ()
+    recheck: tuple[Dated[Literal["off", "lead", "first_screen"]], ...] = ()
+    lead_slots: Annotated[int, Field(ge=1, le=50)] = 1
+
+    def rows(self, facts: Facts, day: Day) -> Verdicts:
+        """Verdict UNLICENSED, or NOT_RECHECKED for a licensed title without a passed recheck."""
+        licensed = (
+            (facts.document == Document.LICENCE)
+            & (facts.document_status == DocumentStatus.VERIFIED)
+            & (facts.document_from <= day)
+            & (day < facts.document_until)
+        )
+        rechecked = facts.recheck == Recheck.PASSED
+        verdict = np.where(licensed, np.where(rechecked, 0, NOT_RECHECKED), UNLICENSED)
+        return (verdict * facts.is_drama).astype(np.uint8)
+
+    def effects(self, page: Page) -> Mapping[int, tuple[RowEffect, ...]]:
+        """Block both verdicts where the day asks it; a running quota caps the unlicensed."""
+        unlicensed = 0 if self._unlicensed_slots(page) else page.first_screen
+        return {
+            UNLICENSED: (Block(unlicensed),),
+            NOT_RECHECKED: (Block(self._recheck_slots(page)),),
+        }
+
+    def groups(self, facts: Facts, day: Day) -> IntArray:
+        """Count the unlicensed, for the quota."""
+        return np.where(self.rows(facts, day) == UNLICENSED, 0, -1).astype(np.int16)[:, None]
+
+    def group_effects(self, page: Page) -> tuple[GroupEffect, ...]:
+        """Cap the unlicensed on the first screen while the phase-out runs."""
+        quota = self._unlicensed_slots(page)
+        return (Cap(quota, slots=page.first_screen),) if quota else ()
+
+    def _unlicensed_slots(self, page: Page) -> int:
+        if page.first_slot:  # a screen split over pages: the first page has used the quota
+            return 0
+        share = in_force(self.unlicensed_share, page.day) or 0.0
+        return int(share * page.first_screen_slots)
+
+    def _recheck_slots(self, page: Page) -> int:
+        scope = in_force(self.recheck, page.day) or "off"
+        lead = max(0, min(self.lead_slots, page.first_screen_slots) - page.first_slot)
+        words = {"off": 0, "lead": page.first_screen & ((1 << lead) - 1)}
+        return words.get(scope, page.first_screen)
+
+    def check(self, shown: Shown, page: Page) -> Iterator[Violation]:
+        """Judge slot by slot: licence within the quota of the day, then the recheck."""
+        today, share, scope = date_of(page.day), 0.0, "off"
+        for quota in self.unlicensed_share:
+            share = quota.value if quota.since <= today else share
+        for step in self.recheck:
+            scope = step.value if step.since <= today else scope
+        allowed = int(share * page.first_screen_slots) if page.first_slot == 0 else 0
+        on_screen = (
+            bits(page.first_screen, page.slot_count) & shown.is_filled & shown.facts.is_drama
+        )
+        for slot in np.flatnonzero(on_screen).tolist():
+            licensed = self._is_licensed(shown.facts, slot, page.day)
+            absolute = page.first_slot + slot
+            asked = scope == "first_screen" or (scope == "lead" and absolute < self.lead_slots)
+            if not licensed and allowed > 0:
+                allowed -= 1
+            elif not licensed or (asked and shown.facts.recheck[slot] != Recheck.PASSED):
+                yield Violation(self.id, HARD, (slot,), 1)
+
+    @staticmethod
+    def _is_licensed(shown: Facts, slot: int, today: Day) -> bool:
+        return bool(
+            shown.document[slot] == Document.LICENCE
+            and shown.document_status[slot] == DocumentStatus.VERIFIED
+            and shown.document_from[slot] <= today < shown.document_until[slot]
+        )

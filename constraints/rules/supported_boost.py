@@ -1,0 +1,114 @@
+"""More exposure for titles on official quality lists and Micro-short Drama+ lists."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from constraints.effects import HARD, Floor, GroupEffect, RowEffect, Weight
+from constraints.facts import Facts, IntArray, Kind, Plan, Support
+from constraints.page import SLOTS_MAX, Page, slots_from
+from constraints.rule import Day, Rule, Shown, SoftLevel, Verdicts, Violation
+
+PROVINCIAL, NATIONAL, PLAN = 1, 2, 3
+RATIO_MAX = 2.0  # LIMIT: "over-recommending" is itself forbidden (algorithm rules art. 14)
+Ratio = Annotated[float, Field(ge=1, le=RATIO_MAX)]
+
+
+class SupportedBoost(Rule):
+    """Raise the utility of supported titles, and keep a few of them high on the page.
+
+    Law: BST-01, notice 345 (2022) three (two) 4, algorithmic support for quality dramas; BST-03,
+        "Micro-short Drama+" action plan of 2025-01-04. Ratios and counts are platform policy.
+    Reading: a title is supported while an official list that names it runs; of several causes the
+        largest ratio counts, they do not multiply; whose production it is counts for nothing.
+    Unknown: no list on record means no support; a plan tag without a published list earns none.
+    Effect: Weight in [1, 2]; Floor, soft, when `least` is given.
+
+    Attributes:
+        national_ratio, provincial_ratio, plan_ratio: factor by cause.
+        least, first_slots, level: at least so many in the first so many slots of the surface.
+    """
+
+    type: Literal["supported_boost"]
+    national_ratio: Ratio = 1.0
+    provincial_ratio: Ratio = 1.0
+    plan_ratio: Ratio = 1.0
+    least: Annotated[int, Field(ge=1, le=SLOTS_MAX)] | None = None
+    first_slots: Annotated[int, Field(ge=1, le=SLOTS_MAX)] | None = None
+    level: SoftLevel = 4
+
+    @model_validator(mode="after")
+    def _floor_is_whole(self) -> "SupportedBoost":
+        if (self.least is None) != (self.first_slots is None):
+            raise ValueError("least: needs first_slots, and first_slots needs it")
+        if self.least and self.first_slots and self.least > self.first_slots:
+            raise ValueError("least: must be at most first_slots")
+        return self
+
+    def rows(self, facts: Facts, day: Day) -> Verdicts:
+        """Verdict PROVINCIAL, NATIONAL or PLAN, whichever of the title's causes weighs most."""
+        listed = facts.is_drama & (facts.support_from <= day) & (day < facts.support_until)
+        planned = facts.is_drama & (facts.plan >= Plan.TRAVEL)
+        planned &= (facts.plan_listed_on > 0) & (facts.plan_listed_on <= day)
+        causes = {
+            PROVINCIAL: listed & (facts.support == Support.PROVINCIAL),
+            NATIONAL: listed & (facts.support == Support.NATIONAL),
+            PLAN: planned,
+        }
+        ratio = self._ratios()
+        verdict = np.zeros(len(facts), np.uint8)
+        for cause in sorted(causes, key=lambda c: ratio[c]):
+            verdict[causes[cause]] = cause
+        return verdict
+
+    def _ratios(self) -> dict[int, float]:
+        return {
+            PROVINCIAL: self.provincial_ratio,
+            NATIONAL: self.national_ratio,
+            PLAN: self.plan_ratio,
+        }
+
+    def effects(self, page: Page) -> Mapping[int, tuple[RowEffect, ...]]:
+        """Weigh each cause."""
+        return {cause: (Weight(ratio),) for cause, ratio in self._ratios().items()}
+
+    def groups(self, facts: Facts, day: Day) -> IntArray:
+        """Count supported titles, whatever the cause, as one group."""
+        return np.where(self.rows(facts, day) > 0, 0, -1).astype(np.int16)[:, None]
+
+    def group_effects(self, page: Page) -> tuple[GroupEffect, ...]:
+        """Ask for the floor, on the page that holds the surface's first slots."""
+        if self.least is None or self.first_slots is None or page.first_slot:
+            return ()
+        return (Floor(self.least, slots_from(0, self.first_slots) & page.slots, self.level),)
+
+    def check(self, shown: Shown, page: Page) -> Iterator[Violation]:
+        """Judge that only listed titles were raised, by no more than stated; count the floor."""
+        entitled = np.array(
+            [self._entitled(shown.facts, j, page.day) for j in range(len(shown.facts))]
+        )
+        claimed = shown.weight(self.id)
+        for slot in np.flatnonzero(shown.is_filled & (claimed > np.maximum(entitled, 1.0))):
+            yield Violation(self.id, HARD, (int(slot),), 1)
+        if self.least and self.first_slots and page.first_slot == 0:
+            top = min(self.first_slots, page.slot_count)
+            have = int((shown.is_filled & (entitled > 0))[:top].sum())
+            if have < self.least:
+                yield Violation(self.id, self.level, (), self.least - have, 0)
+
+    def _entitled(self, shown: Facts, slot: int, day: Day) -> float:
+        """Return the largest factor the title's lists give it, 0 when it stands on none."""
+        if shown.kind[slot] not in (Kind.DRAMA, Kind.UNKNOWN):
+            return 0.0
+        best = 0.0
+        if shown.support_from[slot] <= day and not day >= shown.support_until[slot]:
+            if shown.support[slot] == Support.NATIONAL:
+                best = self.national_ratio
+            elif shown.support[slot] == Support.PROVINCIAL:
+                best = self.provincial_ratio
+        published = 0 < shown.plan_listed_on[slot] <= day
+        if published and shown.plan[slot] not in (Plan.UNKNOWN, Plan.NONE):
+            best = max(best, self.plan_ratio)
+        return best

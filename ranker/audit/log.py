@@ -1,0 +1,101 @@
+"""The decision log: one JSON line a decision, written before the reply leaves."""
+
+import fcntl
+import json
+import os
+import threading
+import uuid
+from pathlib import Path
+from typing import Any, Final
+
+from constraints.errors import GovernanceError, OverloadedError
+from ranker.telemetry import alarm
+
+_TAIL_BYTES: Final = 1 << 20
+
+
+class LogInUseError(GovernanceError):
+    """Another process writes this log."""
+
+    reason = "DECISION_LOG_IN_USE"
+
+
+class DecisionLog:
+    """An append-only file of JSON lines with contiguous sequence numbers from 1.
+
+    The first line names the log. A line that a crash cut short is dropped when the log is opened.
+
+    Args:
+        data_dir: folder of the file `decisions.jsonl`; made when missing.
+
+    Raises:
+        LogInUseError: another process has it open.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self.path = data_dir / "decisions.jsonl"
+        self._lock = threading.Lock()
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            raise LogInUseError(f"{self.path.name}: another server writes this log") from None
+        self.is_healthy = True
+        self._recover()
+
+    def _recover(self) -> None:
+        """Find the last whole line, cut what follows it, and go on from its number."""
+        size = os.fstat(self._file).st_size
+        if size == 0:
+            self.origin, self.sequence = f"slotwarden/{uuid.uuid4()}", 0
+            self._write({"origin": self.origin, "sequence": 0})
+            return
+        with self.path.open("rb") as file:
+            self.origin = json.loads(file.readline())["origin"]
+            file.seek(max(0, size - _TAIL_BYTES))
+            tail = file.read()
+        whole = tail.rfind(b"\n") + 1
+        if whole < len(tail):
+            os.ftruncate(self._file, size - len(tail) + whole)
+            alarm("DECISION_LOG_TORN", "a line cut short by a crash was dropped from the log")
+        last = tail[:whole].rstrip(b"\n").rpartition(b"\n")[2]
+        self.sequence = int(json.loads(last)["sequence"])
+
+    def append(self, record: dict[str, Any]) -> int:
+        """Append one record.
+
+        Returns:
+            Its sequence number; the line is with the operating system, and survives our death.
+
+        Raises:
+            OverloadedError: it could not be written; nothing may be answered.
+        """
+        with self._lock:
+            sequence = self.sequence + 1
+            self._write({"sequence": sequence, **record})
+            self.sequence = sequence
+            return sequence
+
+    def _write(self, record: dict[str, Any]) -> None:
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        before = os.fstat(self._file).st_size
+        try:
+            written = os.write(self._file, line)
+            if written != len(line):
+                os.ftruncate(self._file, before)
+                raise OSError("short write")
+        except OSError as error:
+            self.is_healthy = False
+            alarm("DECISION_LOG_FAILED", "the decision log cannot be written", fault=str(error))
+            raise OverloadedError(
+                "the decision log cannot take a record", reason="DECISION_LOG_FAILED"
+            ) from None
+        self.is_healthy = True
+
+    def close(self) -> None:
+        """Sync and close the file."""
+        with self._lock:
+            os.fsync(self._file)
+            os.close(self._file)

@@ -1,0 +1,290 @@
+"""The command line. Every command takes `--json`; messages for people go to standard error."""
+
+import json
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import grpc
+import typer
+from google.protobuf import json_format
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import Progress
+
+from constraints.errors import GovernanceError
+from constraints.policy import parse_policy
+from ranker.facts.importing import Import, import_csv
+from ranker.facts.store import FactStore
+from ranker.page_view import PageView
+from ranker.policies.folder import read_files
+from ranker.request_file import parse_request
+from ranker.serving.server import Server
+from ranker.settings import Settings
+from ranker.telemetry import log_as_json
+from ranker.v1 import rerank_pb2 as pb
+from ranker.v1 import rerank_pb2_grpc as pb_grpc
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+facts_app = typer.Typer(no_args_is_help=True, help="What we hold true of titles and rooms.")
+policy_app = typer.Typer(no_args_is_help=True, help="The rules in force.")
+app.add_typer(facts_app, name="facts")
+app.add_typer(policy_app, name="policy")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Lang = Annotated[str, typer.Option(help="zh or en.")]
+DataDir = Annotated[Path | None, typer.Option(help="Folder of facts and log.")]
+WIDTH_MIN = 140
+
+
+def main() -> None:
+    """Run the command line, with the commands other packages add."""
+    for point in entry_points(group="slotwarden.commands"):
+        app.command(point.name)(point.load())
+    try:
+        app()
+    except GovernanceError as error:
+        _fail(str(error))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        _fail(f"SLOTWARDEN_{name}: {first['msg'][0].lower()}{first['msg'][1:]}")
+    except OSError as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(1)
+
+
+def _settings(**given: Any) -> Settings:
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _console() -> Console:
+    """Return a console wide enough for Chinese tables where nobody watches its width."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH_MIN)
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+@app.command()
+def serve(
+    port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
+    data_dir: DataDir = None,
+    policy_dir: Annotated[Path | None, typer.Option(help="Folder of *.toml files.")] = None,
+    metrics_port: Annotated[int | None, typer.Option(help="Prometheus; 0 for none.")] = None,
+) -> None:
+    """Serve Rerank over gRPC until told to stop. Settings: SLOTWARDEN_… variables."""
+    log_as_json()
+    given = {"port": port, "data_dir": data_dir, "policy_dir": policy_dir}
+    server = Server(_settings(**given, metrics_port=metrics_port))
+    server.start()
+    _until_stopped(server)
+
+
+def _until_stopped(server: Server) -> None:
+    stop = threading.Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stop.set())
+    stop.wait()
+    server.stop()
+
+
+@app.command()
+def demo(
+    port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
+    data_dir: DataDir = None,
+    lang: Lang = "zh",
+    once: Annotated[bool, typer.Option(help="Stop after the page is printed.")] = False,
+) -> None:
+    """Import the sample, start the server, decide one real page, and keep serving."""
+    log_as_json(level=logging.WARNING)
+    settings = _settings(port=port, data_dir=data_dir)
+    sample = files("ranker").joinpath("sample")
+    console = _console()
+    with FactStore(settings.data_dir) as store:
+        for name in ("aliases.csv", "subjects.csv", "candidates.csv"):
+            outcome = import_csv(store, name, sample.joinpath(name).read_bytes(), at_us=_now_us())
+            _report(outcome)
+    server = Server(settings)
+    server.start()
+    request = parse_request(sample.joinpath("home.json").read_text(encoding="utf-8"))
+    reply = _call(server.address, request)
+    PageView(request, reply, _titles(settings), lang).show(console)
+    console.print(f"\nserving on {server.address}; Ctrl-C stops")
+    if once:
+        server.stop()
+        return
+    _until_stopped(server)
+
+
+@app.command()
+def rerank(
+    request: Annotated[Path, typer.Option(help="JSON file of the request.")],
+    surface: Annotated[str, typer.Option(help="Instead of the file's surface.")] = "",
+    address: Annotated[str, typer.Option(help="Server to ask.")] = "127.0.0.1:50051",
+    data_dir: DataDir = None,
+    lang: Lang = "zh",
+    as_json: Json = False,
+) -> None:
+    """Ask a running server for one page and show before and after, with rule and article."""
+    if lang not in ("zh", "en"):
+        raise typer.BadParameter("must be zh or en", param_hint="--lang")
+    message = parse_request(request.read_text(encoding="utf-8"), surface)
+    reply = _call(address, message)
+    if as_json:
+        _print_json(json_format.MessageToDict(reply, preserving_proto_field_name=True))
+        return
+    PageView(message, reply, _titles(_settings(data_dir=data_dir)), lang).show(_console())
+
+
+def _call(address: str, request: pb.RerankRequest) -> pb.RerankResponse:
+    with grpc.insecure_channel(address) as channel:
+        stub: Any = pb_grpc.RerankServiceStub(channel)  # type: ignore[no-untyped-call]
+        try:
+            reply: pb.RerankResponse = stub.Rerank(request, timeout=10)
+        except grpc.RpcError as error:
+            call: Any = error
+            _fail(f"{call.code().name}: {call.details()}")
+    return reply
+
+
+def _titles(settings: Settings) -> dict[str, str]:
+    """Return titles for display, where the fact store is on this machine."""
+    if not (settings.data_dir / "facts.sqlite").exists():
+        return {}
+    with FactStore(settings.data_dir) as store:
+        return store.titles()
+
+
+@facts_app.command("import")
+def facts_import(
+    paths: Annotated[list[Path], typer.Argument(help="CSV files; the header says of what.")],
+    data_dir: DataDir = None,
+    accept_partial: Annotated[
+        bool, typer.Option(help="Keep rows without a fault though others have one.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Import subjects, candidates or aliases: a file whole or not at all."""
+    refused = False
+    outcomes = []
+    with FactStore(_settings(data_dir=data_dir).data_dir) as store:
+        for path in paths:
+            with _progress(path.name) as tick:
+                outcome = import_csv(
+                    store,
+                    path.name,
+                    path.read_bytes(),
+                    at_us=_now_us(),
+                    accept_partial=accept_partial,
+                    tick=tick,
+                )
+            refused |= bool(outcome.faults)
+            outcomes.append(outcome)
+    for outcome in outcomes:
+        if not as_json:
+            _report(outcome)
+    if as_json:
+        _print_json([_import_json(outcome) for outcome in outcomes])
+    if refused:
+        raise typer.Exit(1)
+
+
+class _progress:  # noqa: N801 -- reads as a statement
+    """Show a bar of rows on standard error, where somebody watches it."""
+
+    def __init__(self, name: str) -> None:
+        console = Console(stderr=True)
+        self._bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task(name, total=None)
+
+    def __enter__(self) -> Callable[[int], None]:
+        self._bar.start()
+        return lambda rows: self._bar.update(self._task, completed=rows)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+
+def _report(outcome: Import) -> None:
+    for fault in outcome.faults:
+        print(fault, file=sys.stderr)
+    kept = "kept" if outcome.is_kept else "refused, nothing was imported"
+    print(
+        f"{outcome.file}: {outcome.rows} rows, {outcome.changed} changed, "
+        f"{len(outcome.faults)} faults, {kept}; revision {outcome.revision}",
+        file=sys.stderr,
+    )
+
+
+def _import_json(outcome: Import) -> dict[str, object]:
+    names = ("file", "row", "column", "fault")
+    return {
+        "file": outcome.file,
+        "rows": outcome.rows,
+        "changed": outcome.changed,
+        "kept": outcome.is_kept,
+        "revision": outcome.revision,
+        "faults": [{name: getattr(fault, name) for name in names} for fault in outcome.faults],
+    }
+
+
+@facts_app.command("status")
+def facts_status(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Show what the store holds, and check that its history was not changed."""
+    with FactStore(_settings(data_dir=data_dir).data_dir) as store:
+        head, broken = store.head(), store.check()
+        status: dict[str, object] = {
+            "revision": head.revision,
+            "digest": head.digest.hex(),
+            "subjects": len(store.state("subject")),
+            "candidates": len(store.state("candidate")),
+            "aliases": len(store.state("alias")),
+            "first_broken_revision": broken,
+        }
+    if as_json:
+        _print_json(status)
+    else:
+        for name, value in status.items():
+            print(f"{name.replace('_', ' ')}: {value}")
+    if broken:
+        raise typer.Exit(1)
+
+
+@policy_app.command("check")
+def policy_check(
+    paths: Annotated[list[Path], typer.Argument(help="*.toml files or folders: one policy.")],
+    as_json: Json = False,
+) -> None:
+    """Check a policy: the first mistake with file, rule, field and fault; or its digest."""
+    found = [f for p in paths for f in (sorted(p.glob("*.toml")) if p.is_dir() else [p])]
+    try:
+        policy = parse_policy(read_files(found))
+    except GovernanceError as error:
+        if as_json:
+            _print_json({"fault": str(error)})
+            raise typer.Exit(1) from None
+        _fail(str(error))
+    if as_json:
+        _print_json({"digest": policy.digest, "rules": [rule.id for rule in policy.rules]})
+        return
+    for rule in policy.rules:
+        print(f"{rule.id}  {rule.type}  {rule.source}  {rule.mode}")
+    print(f"{len(policy.rules)} rules, digest {policy.digest}")

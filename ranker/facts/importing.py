@@ -1,0 +1,201 @@
+"""Imports CSV files into the fact store: a file whole or not at all, each fault with its place."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from constraints.errors import FactError
+from constraints.facts import COLUMNS, TEXT_CHARS_MAX, Vocabulary, parse_row
+from ranker.facts.store import Entity, FactStore, Row
+
+ID_CHARS_MAX: Final = 128  # LIMIT: characters of an id
+ROWS_MAX: Final = 1_000_000  # LIMIT: rows of one file
+TEXT_COLUMNS: Final = ("title", "document_number", "support_list", "plan_batch")
+"""Columns of a subject that are kept for people and read by no rule."""
+
+_SHAPES: Final[dict[Entity, tuple[str, tuple[str, ...]]]] = {
+    "subject": ("id", (*TEXT_COLUMNS, *COLUMNS)),
+    "candidate": ("candidate_id", ("subject_id",)),
+    "alias": ("tag", ("theme",)),
+}
+Check: TypeAlias = Callable[[str, Row], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that cannot be read.
+
+    Attributes:
+        row: as a spreadsheet counts, the header being row 1; 0 for the file itself.
+        column: name, or empty.
+        fault: in the operator's words.
+    """
+
+    file: str
+    row: int
+    column: str
+    fault: str
+
+    def __str__(self) -> str:
+        place = ": ".join(filter(None, [f"row {self.row}" if self.row else "", self.column]))
+        return f"{self.file}: {place}: {self.fault}" if place else f"{self.file}: {self.fault}"
+
+
+@dataclass(slots=True)
+class Import:
+    """Outcome of one file.
+
+    Attributes:
+        rows: rows read; changed: rows that changed the store; faults: rows or values refused.
+        is_kept: the store took the file (with faults only if that was asked for).
+        revision: of the store afterwards.
+    """
+
+    file: str
+    rows: int = 0
+    changed: int = 0
+    is_kept: bool = False
+    revision: int = 0
+    faults: list[Fault] = field(default_factory=list)
+
+
+def import_csv(
+    store: FactStore,
+    file: str,
+    content: bytes,
+    *,
+    at_us: int,
+    accept_partial: bool = False,
+    tick: Callable[[int], None] | None = None,
+) -> Import:
+    """Import one file of subjects, candidates or aliases; its header says which.
+
+    A file may leave columns out: they keep their value. An empty value means unknown.
+
+    Args:
+        store: where to.
+        file: name for messages and the record.
+        content: UTF-8 text, with or without a byte-order mark.
+        at_us: when, microseconds since 1970 (UTC).
+        accept_partial: keep the rows without a fault even if others have one.
+        tick: told the number of rows read, every 1,000.
+    """
+    outcome = Import(file, revision=store.head().revision)
+    changes = []
+    for change in _read(store, content, outcome):
+        changes.append(change)
+        if tick is not None and len(changes) % 1_000 == 0:
+            tick(len(changes))
+    if not outcome.faults or (accept_partial and changes):
+        outcome.changed = store.apply(changes, actor=f"import {file}", at_us=at_us)
+        outcome.is_kept = True
+        outcome.revision = store.head().revision
+    return outcome
+
+
+def _read(store: FactStore, content: bytes, outcome: Import) -> Iterator[tuple[Entity, str, Row]]:
+    """Yield the rows without a fault; note the others."""
+
+    def refuse(row: int, column: str, fault: str) -> None:
+        outcome.faults.append(Fault(outcome.file, row, column, fault))
+
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return refuse(content[: error.start].count(b"\n") + 1, "", "is not UTF-8 text")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    seen: set[str] = set()
+    number = 1
+    try:
+        header = next(reader, [])
+        entity = _entity(header)
+        if isinstance(entity, Fault):
+            return refuse(1, entity.column, entity.fault)
+        key_column, check = _SHAPES[entity][0], _check(store, entity)
+        for number, cells in enumerate(reader, 2):
+            if not cells:
+                continue
+            outcome.rows += 1
+            if outcome.rows > ROWS_MAX:
+                return refuse(number, "", f"the file has more than {ROWS_MAX} rows")
+            if len(cells) != len(header):
+                refuse(number, "", f"has {len(cells)} values for {len(header)} columns")
+                continue
+            row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+            key = row.pop(key_column)
+            try:
+                _check_id(key_column, key, seen)
+                check(key, row)
+            except FactError as error:
+                refuse(number, error.column, error.fault)
+            else:
+                yield entity, key, row
+            seen.add(key)
+    except csv.Error as error:
+        refuse(number + 1, "", f"is not CSV: {error}")
+
+
+def _entity(header: list[str]) -> Entity | Fault:
+    for entity, (key, columns) in _SHAPES.items():
+        if key in header:
+            for name in header:
+                if name != key and name not in columns:
+                    return Fault("", 1, name, "is not a column here")
+                if header.count(name) > 1:
+                    return Fault("", 1, name, "stands twice in the header")
+            return entity
+    keys = ", ".join(f"`{key}`" for key, _ in _SHAPES.values())
+    return Fault("", 1, "", f"the header must have one of {keys}")
+
+
+def _check_id(column: str, key: str, seen: set[str]) -> None:
+    if not key:
+        raise FactError(column, "is missing")
+    if len(key) > ID_CHARS_MAX or not key.isprintable():
+        raise FactError(column, f"must be 1 to {ID_CHARS_MAX} printable characters")
+    if key in seen:
+        raise FactError(column, f"`{key}` stands twice in the file")
+
+
+def _check(store: FactStore, entity: Entity) -> Check:
+    """Return what tells whether a row of this entity may stand, given what the store holds."""
+    subjects, candidates = store.state("subject"), store.state("candidate")
+    if entity == "alias":
+        return _alias_check({tag: row["theme"] for tag, row in store.state("alias").items()})
+
+    def candidate(key: str, row: Row) -> None:
+        if key in subjects:
+            raise FactError("candidate_id", f"`{key}` is already the id of a subject")
+        if row.get("subject_id", "") not in subjects:
+            raise FactError("subject_id", f"`{row.get('subject_id', '')}` is not a known subject")
+
+    themes = Vocabulary()
+
+    def subject(key: str, row: Row) -> None:
+        if key in candidates:
+            raise FactError("id", f"`{key}` is already the id of a candidate")
+        merged = {**subjects.get(key, {}), **row}
+        if not merged.get("kind"):
+            raise FactError("kind", "is missing")
+        for name in TEXT_COLUMNS:
+            if len(row.get(name, "")) > TEXT_CHARS_MAX:
+                raise FactError(name, f"is longer than {TEXT_CHARS_MAX} characters")
+        parse_row(merged, themes)
+
+    return subject if entity == "subject" else candidate
+
+
+def _alias_check(aliases: dict[str, str]) -> Check:
+    def alias(key: str, row: Row) -> None:
+        theme = row.get("theme", "")
+        if not theme:
+            raise FactError("theme", "is missing")
+        if theme == key:
+            raise FactError("theme", f"`{key}` is an alias of itself")
+        if theme in aliases or key in aliases.values():
+            raise FactError("theme", "an alias may not lead to another alias")
+        aliases[key] = theme
+
+    return alias

@@ -1,0 +1,222 @@
+"""Shows a decided page to people: before and after, slot by slot, with rule and article."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ranker.v1 import decision_pb2 as out
+from ranker.v1 import rerank_pb2 as pb
+
+_WORDS: Final[dict[str, dict[str, str]]] = {
+    "zh": {
+        "title": "{surface} · {terminal} · {slots} 个位置",
+        "slot": "位",
+        "before": "仅按效用",
+        "after": "合规之后",
+        "why": "变动与依据",
+        "empty": "（空位：无合规候选）",
+        "reserved": "（调用方自填）",
+        "unregistered": "未登记",
+        "first": "首屏",
+        "blocked": "不得占此位",
+        "capped": "同类已满",
+        "sunk": "排序沉底",
+        "raised": "加权 ×{ratio:g}",
+        "lowered": "降权 ×{ratio:g}",
+        "floor": "为保底名额让位",
+        "displaced": "让位",
+        "withdrawn": "复核撤下",
+        "rules": "规则与条文",
+        "rule": "规则",
+        "article": "条文",
+        "quote": "原文摘句",
+        "platform": "平台自定",
+        "relaxed": "放宽",
+        "over": "{rule}{group} 共 {count} 处",
+        "blocked_count": "整页不得推荐的候选：{count} 个",
+        "receipt": "决定 {id} · 日志第 {sequence} 条 · 事实版本 {revision} · 策略 {policy}",
+    },
+    "en": {
+        "title": "{surface} · {terminal} · {slots} slots",
+        "slot": "#",
+        "before": "by utility alone",
+        "after": "lawful",
+        "why": "what changed, and why",
+        "empty": "(empty: no lawful candidate)",
+        "reserved": "(filled by the caller)",
+        "unregistered": "unregistered",
+        "first": "first screen",
+        "blocked": "may not stand here",
+        "capped": "its theme is full",
+        "sunk": "sunk to the bottom",
+        "raised": "raised ×{ratio:g}",
+        "lowered": "lowered ×{ratio:g}",
+        "floor": "gives way to a floor",
+        "displaced": "gives way",
+        "withdrawn": "withdrawn by the verifier",
+        "rules": "rules and articles",
+        "rule": "rule",
+        "article": "article",
+        "quote": "quote",
+        "platform": "platform policy",
+        "relaxed": "relaxed",
+        "over": "{rule}{group} {count} times",
+        "blocked_count": "candidates that may not be recommended at all here: {count}",
+        "receipt": "decision {id} · log record {sequence} · facts {revision} · policy {policy}",
+    },
+}
+_CAUSES: Final = {
+    out.CAUSE_BLOCKED: "blocked",
+    out.CAUSE_CAPPED: "capped",
+    out.CAUSE_SUNK: "sunk",
+    out.CAUSE_FLOOR: "floor",
+    out.CAUSE_DISPLACED: "displaced",
+    out.CAUSE_WITHDRAWN: "withdrawn",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """One decided page in one language.
+
+    Attributes:
+        request: what was asked, in rows.
+        reply: what came back.
+        titles: id → title; an id without one is shown as it is.
+        language: zh or en.
+    """
+
+    request: pb.RerankRequest
+    reply: pb.RerankResponse
+    titles: Mapping[str, str]
+    language: str
+
+    def show(self, console: Console) -> None:
+        """Print the page."""
+        console.print(self._slots())
+        console.print(self._rules())
+        console.print(self._footer())
+
+    def _word(self, key: str, **values: object) -> str:
+        return _WORDS[self.language][key].format(**values)
+
+    def _name(self, candidate_id: str) -> str:
+        title = self.titles.get(candidate_id)
+        return f"{title} [{candidate_id}]" if title else candidate_id
+
+    def _before(self) -> dict[int, tuple[str, float]]:
+        """Return the page by utility alone: slot → id and utility."""
+        rows = sorted(self.request.rows.rows, key=lambda row: -row.utility)
+        taken = {reserved.slot for reserved in self.request.reserved}
+        slots = [slot for slot in range(self.request.slot_count) if slot not in taken]
+        return {slot: (row.id, row.utility) for slot, row in zip(slots, rows, strict=False)}
+
+    def _slots(self) -> Table:
+        title = self._word(
+            "title",
+            surface=self.request.surface,
+            terminal=self.request.terminal or "-",
+            slots=self.request.slot_count,
+        )
+        table = Table(title=title, show_lines=True, title_justify="left")
+        table.add_column(self._word("slot"), justify="right", no_wrap=True)
+        for key, ratio in (("before", 3), ("after", 3), ("why", 6)):
+            table.add_column(self._word(key), ratio=ratio)
+        moves = {move.id: move for move in self.reply.decision.moves}
+        before = self._before()
+        for placement in self.reply.decision.placements:
+            wanted, utility = before.get(placement.slot, ("", 0.0))
+            kept = wanted == placement.id
+            left = Text(f"{self._name(wanted)} {utility:g}" if wanted else "")
+            left.stylize("" if kept else "dim")
+            table.add_row(
+                self._slot(placement),
+                left,
+                self._after(placement, kept=kept),
+                self._why(placement, moves.get(wanted)),
+            )
+        return table
+
+    def _slot(self, placement: out.Placement) -> str:
+        screen = f"\n{self._word('first')}" if placement.first_screen else ""
+        return f"{placement.slot}{screen}"
+
+    def _after(self, placement: out.Placement, *, kept: bool) -> Text:
+        if placement.state == out.SLOT_STATE_EMPTY:
+            return Text(self._word("empty"), style="yellow")
+        if placement.state == out.SLOT_STATE_RESERVED:
+            return Text(self._word("reserved"), style="dim")
+        text = Text(f"{self._name(placement.id)} {placement.scored:.4g}")
+        text.stylize("" if kept else "bold green")
+        if placement.unregistered:
+            text.append(f" {self._word('unregistered')}", style="yellow")
+        return text
+
+    def _why(self, placement: out.Placement, move: out.Move | None) -> RenderableType:
+        """Say why the one left and the other came; the deciding reason only."""
+        lines = []
+        if move is not None and move.reasons:
+            reason = move.reasons[0]
+            by = f" → {self._title(reason.by_id)}" if reason.by_id else ""
+            lines.append(self._line("red", f"✗ {self._title(move.id)}", reason, by))
+        if move is not None or any(reason.ratio < 1 for reason in placement.reasons):
+            name = f"✓ {self._title(placement.id)}"
+            lines.extend(self._line("green", name, reason) for reason in placement.reasons)
+        return Group(*lines)
+
+    def _line(self, style: str, name: str, reason: out.Reason, by: str = "") -> Text:
+        text = Text(f"{name} ", style=style)
+        text.append(f"{self._cause(reason)}{by}\n", style=style)
+        article = self._article(reason.rule_id).partition("；" if self.language == "zh" else "; ")
+        return text.append(f"   {reason.rule_id} · {article[0]}", style="default")
+
+    def _title(self, candidate_id: str) -> str:
+        return self.titles.get(candidate_id) or candidate_id
+
+    def _cause(self, reason: out.Reason) -> str:
+        if reason.cause == out.CAUSE_WEIGHTED:
+            return self._word("raised" if reason.ratio > 1 else "lowered", ratio=reason.ratio)
+        group = f"（{reason.group}）" if reason.group else ""
+        return self._word(_CAUSES.get(reason.cause, "displaced")) + group
+
+    def _citation(self, rule_id: str) -> out.Citation | None:
+        found = (c for c in self.reply.decision.citations if c.rule_id == rule_id)
+        return next(found, None)
+
+    def _article(self, rule_id: str) -> str:
+        citation = self._citation(rule_id)
+        if citation is None:
+            return ""
+        return citation.citation_zh if self.language == "zh" else citation.citation_en
+
+    def _rules(self) -> Table:
+        table = Table(title=self._word("rules"), title_justify="left")
+        for key in ("rule", "article", "quote"):
+            table.add_column(self._word(key))
+        for citation in self.reply.decision.citations:
+            quote = citation.quote_zh if self.language == "zh" else citation.quote_en
+            rule = f"{citation.rule_id} ({citation.source})"
+            table.add_row(rule, self._article(citation.rule_id), quote)
+        return table
+
+    def _footer(self) -> Text:
+        decision, lines = self.reply.decision, []
+        lines.append(self._word("blocked_count", count=decision.blocked_count))
+        for finding in decision.relaxed:
+            group = f"（{finding.group}）" if finding.group else ""
+            over = self._word("over", rule=finding.rule_id, group=group, count=finding.count)
+            lines.append(f"{self._word('relaxed')}: {over}")
+        lines.append(
+            self._word(
+                "receipt",
+                id=self.reply.decision_id,
+                sequence=self.reply.receipt.sequence,
+                revision=self.reply.facts_revision,
+                policy=self.reply.policy_digest[:12],
+            )
+        )
+        return Text("\n".join(lines))

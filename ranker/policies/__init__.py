@@ -1,0 +1,1 @@
+"""Where policies come from, and which one is in force."""

@@ -1,0 +1,371 @@
+"""Messages to arrays and back. Every limit and shape of a request is checked here."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from constraints.decision import Cause, Decision, Reason, SlotState
+from constraints.errors import OverloadedError, RequestError
+from constraints.facts import COLUMNS, FloatArray, IntArray
+from constraints.law import law_rows
+from constraints.page import POSITIONS_MAX, SLOTS_MAX, ViewerClass
+from constraints.policy import Policy
+from constraints.rule import Violation
+from ranker.settings import Settings
+from ranker.v1 import decision_pb2 as out
+from ranker.v1 import rerank_pb2 as pb
+
+ID_CHARS_MAX: Final = 128  # LIMIT: characters of an id
+NAME_CHARS_MAX: Final = 64  # LIMIT: characters of a surface, a terminal or a feature
+FEATURES_MAX: Final = 64  # LIMIT: feature columns
+_VIEWERS: Final = (
+    ViewerClass.UNKNOWN,
+    ViewerClass.UNKNOWN,
+    ViewerClass.ADULT,
+    ViewerClass.MINOR,
+)
+_KINDS: Final = len(pb.CandidateKind.items())
+_STATES: Final[dict[SlotState, Any]] = {
+    state: out.SlotState.Value(f"SLOT_STATE_{state.name}") for state in SlotState
+}
+_CAUSES: Final[dict[Cause, Any]] = {c: out.Cause.Value(f"CAUSE_{c.name}") for c in Cause}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, checked, as arrays.
+
+    Attributes:
+        message: the message itself, without session and token, for the record.
+        ids: n candidate ids, all text or all numbers, each once.
+        utility: (n,) float32, finite, >= 0.
+        kinds: (n,) uint8 declared kinds, or None when none is declared.
+        inline: n rows of text facts, or empty.
+        reserved: slot → id of what the caller puts there, empty when unknown.
+    """
+
+    message: pb.RerankRequest
+    surface: str
+    terminal: str
+    slot_count: int
+    first_slot: int
+    page_token: str
+    tail_ids: tuple[str, ...]
+    session_id: str
+    reserved: Mapping[int, str]
+    viewer_class: ViewerClass
+    is_personalised: bool
+    expected_policy_digest: str
+    ids: Sequence[str] | Sequence[int]
+    utility: FloatArray
+    kinds: IntArray | None
+    inline: Sequence[Mapping[str, str]]
+
+    def id_text(self, candidate: int) -> str:
+        """Return a candidate's id as text."""
+        return str(self.ids[candidate])
+
+
+def decode(data: bytes, settings: Settings) -> Asked:
+    """Read and check a request.
+
+    Raises:
+        RequestError: naming the field at fault.
+        OverloadedError: the message is larger than the limit.
+    """
+    if len(data) > settings.request_bytes_max:
+        raise OverloadedError(
+            f"request: has {len(data)} bytes, at most {settings.request_bytes_max} are read",
+            reason="REQUEST_TOO_LARGE",
+            field="request",
+        )
+    try:
+        message = pb.RerankRequest.FromString(data)
+    except DecodeError:
+        raise RequestError(
+            "request: is not a RerankRequest", reason="MALFORMED_MESSAGE", field="request"
+        ) from None
+    for field, most in (("surface", NAME_CHARS_MAX), ("terminal", NAME_CHARS_MAX),
+                        ("session_id", ID_CHARS_MAX), ("request_id", ID_CHARS_MAX),
+                        ("page_token", 8192), ("expected_policy_digest", 64)):  # fmt: skip
+        _check_text(field, getattr(message, field), most)
+    if not message.surface:
+        raise _bad("surface", "is missing", "SURFACE_MISSING")
+    slots = message.slot_count
+    if not 1 <= slots <= SLOTS_MAX:
+        raise _bad("slot_count", f"is {slots}, must be 1 to {SLOTS_MAX}", "SLOT_COUNT_OUT_OF_RANGE")
+    if message.viewer_class not in range(len(_VIEWERS)):
+        raise _unknown_enum("viewer_class", message.viewer_class)
+    tail_ids = tuple(message.tail_ids)
+    if len(tail_ids) + slots > POSITIONS_MAX:
+        most = POSITIONS_MAX - slots
+        raise _bad("tail_ids", f"has {len(tail_ids)} ids, at most {most} fit", "TAIL_TOO_LONG")
+    for index, key in enumerate(tail_ids):
+        _check_text(f"tail_ids[{index}]", key, ID_CHARS_MAX)
+    ids, utility, kinds, inline = _candidates(message, settings)
+    asked = Asked(
+        message=message,
+        surface=message.surface,
+        terminal=message.terminal,
+        slot_count=slots,
+        first_slot=message.first_slot,
+        page_token=message.page_token,
+        tail_ids=tail_ids,
+        session_id=message.session_id,
+        reserved=_reserved(message),
+        viewer_class=_VIEWERS[message.viewer_class],
+        is_personalised=message.personalised if message.HasField("personalised") else True,
+        expected_policy_digest=message.expected_policy_digest,
+        ids=ids,
+        utility=utility,
+        kinds=kinds,
+        inline=inline,
+    )
+    message.ClearField("session_id")
+    message.ClearField("page_token")
+    return asked
+
+
+def _candidates(
+    message: pb.RerankRequest, settings: Settings
+) -> tuple[Sequence[str] | Sequence[int], FloatArray, IntArray | None, list[dict[str, str]]]:
+    match message.WhichOneof("candidates"):
+        case "columns":
+            columns = message.columns
+            field = "candidates.columns"
+            if columns.ids and columns.string_ids:
+                raise _bad(f"{field}.ids", "stand beside string_ids: give one", "IDS_AMBIGUOUS")
+            ids: Sequence[str] | Sequence[int] = (
+                list(columns.ids) if columns.ids else list(columns.string_ids)
+            )
+            utilities: Sequence[float] = columns.utilities
+            kind_values: Sequence[int] = columns.kinds
+            facts: Iterable[pb.FactRow] = columns.facts
+        case "rows":
+            rows, field = message.rows.rows, "candidates.rows"
+            ids = [row.id for row in rows]
+            utilities, kind_values = [row.utility for row in rows], [row.kind for row in rows]
+            facts = [row.facts for row in rows] if any(r.HasField("facts") for r in rows) else []
+        case _:
+            raise _bad("candidates", "is missing", "CANDIDATES_MISSING")
+    count = len(ids)
+    if not 1 <= count <= settings.candidate_count_max:
+        fault = f"has {count} candidates, must be 1 to {settings.candidate_count_max}"
+        raise _bad(field, fault, "CANDIDATE_COUNT_OUT_OF_RANGE")
+    _check_ids(f"{field}.ids", ids)
+    inline = [_fact_row(row) for row in facts]
+    for name, values in (("utilities", utilities), ("kinds", kind_values), ("facts", inline)):
+        if len(values) != count and (values or name == "utilities"):
+            fault = f"has {len(values)} values for {count} ids"
+            raise _bad(f"{field}.{name}", fault, "COLUMN_LENGTHS_DIFFER")
+    if field == "candidates.columns":
+        _check_features(message.columns.features, count)
+    kinds = np.array(kind_values, np.int32) if kind_values else None
+    if kinds is not None and ((kinds < 0) | (kinds >= _KINDS)).any():
+        raise _unknown_enum(f"{field}.kinds", int(kinds[(kinds < 0) | (kinds >= _KINDS)][0]))
+    return ids, _utility(f"{field}.utilities", utilities), kinds, inline
+
+
+def _utility(field: str, values: Any) -> FloatArray:
+    utility = np.array(values, np.float32)
+    fine = np.isfinite(utility) & (utility >= 0)
+    if not fine.all():
+        index = int(np.argmin(fine))
+        fault = f"{utility[index]} is not a finite number of 0 or more"
+        raise _bad(f"{field}[{index}]", fault, "UTILITY_OUT_OF_RANGE")
+    return utility + np.float32(0)  # -0.0 becomes 0.0
+
+
+def _check_ids(field: str, ids: Sequence[str] | Sequence[int]) -> None:
+    if isinstance(ids[0], str):
+        for index, key in enumerate(ids):
+            if not key:
+                raise _bad(f"{field}[{index}]", "is empty", "CANDIDATE_ID_EMPTY")
+            _check_text(f"{field}[{index}]", str(key), ID_CHARS_MAX)
+    if len(set(ids)) != len(ids):
+        seen: set[object] = set()
+        for index, key in enumerate(ids):
+            if key in seen:
+                raise _bad(f"{field}[{index}]", f"`{key}` stands twice", "CANDIDATE_IDS_REPEATED")
+            seen.add(key)
+
+
+def _check_features(features: Sequence[pb.FeatureColumn], count: int) -> None:
+    field = "candidates.columns.features"
+    if len(features) > FEATURES_MAX:
+        raise _bad(field, f"has more than {FEATURES_MAX} columns", "TOO_MANY_FEATURES")
+    names: set[str] = set()
+    for index, feature in enumerate(features):
+        place = f"{field}[{index}]"
+        _check_text(f"{place}.name", feature.name, NAME_CHARS_MAX)
+        if not feature.name or feature.name in names:
+            raise _bad(f"{place}.name", "is empty or stands twice", "FEATURE_NAME_INVALID")
+        names.add(feature.name)
+        if len(feature.values) != count:
+            fault = f"has {len(feature.values)} values for {count} ids"
+            raise _bad(f"{place}.values", fault, "COLUMN_LENGTHS_DIFFER")
+        if not np.isfinite(np.array(feature.values, np.float32)).all():
+            raise _bad(f"{place}.values", "holds a number that is not finite", "FEATURE_NOT_FINITE")
+
+
+def _reserved(message: pb.RerankRequest) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for index, reserved in enumerate(message.reserved):
+        field = f"reserved[{index}]"
+        if reserved.slot >= message.slot_count or reserved.slot in found:
+            fault = f"{reserved.slot} is outside the page or stands twice"
+            raise _bad(f"{field}.slot", fault, "RESERVED_SLOT_INVALID")
+        _check_text(f"{field}.id", reserved.id, ID_CHARS_MAX)
+        found[reserved.slot] = reserved.id
+    if len(found) == message.slot_count:
+        raise _bad("reserved", "leaves no slot to fill", "NO_OPEN_SLOT")
+    return found
+
+
+def _fact_row(row: pb.FactRow) -> dict[str, str]:
+    return {name: getattr(row, name) for name in COLUMNS}
+
+
+def _check_text(field: str, text: str, chars_max: int) -> None:
+    if len(text) > chars_max:
+        raise _bad(field, f"is longer than {chars_max} characters", "TEXT_TOO_LONG")
+    if text and not text.isprintable():
+        raise _bad(field, "holds a control character", "TEXT_NOT_PRINTABLE")
+
+
+def _bad(field: str, fault: str, reason: str) -> RequestError:
+    return RequestError(f"{field}: {fault}", reason=reason, field=field)
+
+
+def _unknown_enum(field: str, value: int) -> RequestError:
+    return _bad(field, f"{value} is not a value of this enum", "ENUM_VALUE_UNKNOWN")
+
+
+def encode(
+    decision: Decision,
+    asked: Asked,
+    policy: Policy,
+    themes: Sequence[str],
+    *,
+    seam_unverified: bool,
+    facts_strict: bool,
+) -> out.Decision:
+    """Turn a decision into its message.
+
+    Args:
+        decision: what was decided.
+        asked: gives candidates their ids.
+        policy: gives rules their sources.
+        themes: name of each theme number; a group of any other rule has no name.
+        seam_unverified: the page was judged as the first of its surface.
+        facts_strict: facts were too old to trust.
+    """
+    writer = _Writer(asked, policy, themes)
+    message = out.Decision(
+        placements=[
+            out.Placement(
+                slot=p.slot,
+                state=_STATES[p.state],
+                candidate=max(p.candidate, 0),
+                id=asked.id_text(p.candidate) if p.candidate >= 0 else "",
+                utility=p.utility,
+                scored=p.scored,
+                unregistered=not p.is_registered,
+                first_screen=p.is_first_screen,
+                reasons=writer.reasons(p.reasons),
+            )
+            for p in decision.placements
+        ],
+        moves=[
+            out.Move(
+                candidate=m.candidate,
+                id=asked.id_text(m.candidate),
+                wanted_slot=m.wanted,
+                shown=m.slot >= 0,
+                slot=max(m.slot, 0),
+                reasons=writer.reasons(m.reasons),
+            )
+            for m in decision.moves
+        ],
+        blocked=[
+            out.BlockedCandidate(
+                candidate=b.candidate,
+                id=asked.id_text(b.candidate),
+                rule_ids=[writer.cite(rule) for rule in b.rule_ids],
+            )
+            for b in decision.blocked
+        ],
+        blocked_count=decision.blocked_count,
+        relaxed=writer.findings(decision.relaxed),
+        shadow=writer.findings(decision.shadow),
+        withdrawn=writer.findings(decision.withdrawn),
+        empty_slots=[p.slot for p in decision.placements if p.state == SlotState.EMPTY],
+        seam_unverified=seam_unverified,
+        facts_strict=facts_strict,
+    )
+    message.citations.extend(writer.citations())
+    return message
+
+
+class _Writer:
+    """Writes reasons and findings, and collects the rules they name."""
+
+    def __init__(self, asked: Asked, policy: Policy, themes: Sequence[str]) -> None:
+        self.asked, self.themes = asked, themes
+        self.rules = {rule.id: rule for rule in policy.rules}
+        self.cited: set[str] = set()
+
+    def cite(self, rule_id: str) -> str:
+        self.cited.add(rule_id)
+        return rule_id
+
+    def _group(self, rule_id: str, group: int) -> str:
+        rule = self.rules.get(rule_id)
+        if group < 0 or rule is None or rule.type != "theme_cap":
+            return ""
+        return self.themes[group] or "unknown"
+
+    def reasons(self, reasons: Iterable[Reason]) -> list[out.Reason]:
+        return [
+            out.Reason(
+                rule_id=self.cite(r.rule_id),
+                cause=_CAUSES[r.cause],
+                ratio=r.ratio,
+                group=self._group(r.rule_id, r.group) if r.cause == Cause.CAPPED else "",
+                by_id=self.asked.id_text(r.by) if r.by >= 0 else "",
+            )
+            for r in reasons
+        ]
+
+    def findings(self, violations: Iterable[Violation]) -> list[out.Finding]:
+        return [
+            out.Finding(
+                rule_id=self.cite(v.rule_id),
+                level=v.level,
+                count=v.count,
+                group=self._group(v.rule_id, v.group),
+                slots=v.slots,
+            )
+            for v in violations
+        ]
+
+    def citations(self) -> list[out.Citation]:
+        found = []
+        for rule_id in sorted(self.cited & self.rules.keys()):
+            rule = self.rules[rule_id]
+            row = law_rows()[rule.source]
+            found.append(
+                out.Citation(
+                    rule_id=rule_id,
+                    rule_type=rule.type,
+                    source=rule.source,
+                    citation_zh=row.citation("zh"),
+                    citation_en=row.citation("en"),
+                    quote_zh=row.quote_zh,
+                    quote_en=row.quote_en,
+                )
+            )
+        return found

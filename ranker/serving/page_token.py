@@ -1,0 +1,93 @@
+"""Page tokens: what the next page must know of this one, signed so that nobody can change it."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from constraints.errors import RequestError
+
+_VERSION: Final = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """Where one page ends and the next begins.
+
+    Attributes:
+        surface, terminal, session_id: what the next request must repeat.
+        first_slot: first slot of the next page.
+        tail_ids: ids above it, nearest last; empty where nothing stood.
+        policy_digest: policy of the page above.
+        expires_s: seconds since 1970 (UTC).
+    """
+
+    surface: str
+    terminal: str
+    session_id: str
+    first_slot: int
+    tail_ids: tuple[str, ...]
+    policy_digest: str
+    expires_s: int
+
+
+def load_keys(data_dir: Path) -> list[bytes]:
+    """Read the key ring `page_token.keys`, one hex key of 32 bytes a line; make it when missing.
+
+    The first key signs; all are accepted. To rotate, put a new line first and later drop the last.
+    """
+    path = data_dir / "page_token.keys"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(file, "w") as new:
+            new.write(secrets.token_hex(32) + "\n")
+    return [bytes.fromhex(line) for line in path.read_text().split()]
+
+
+def sign(seam: Seam, keys: list[bytes]) -> str:
+    """Return the token of a seam."""
+    payload = json.dumps(asdict(seam), ensure_ascii=False, separators=(",", ":")).encode()
+    return f"{_VERSION}.{_text(payload)}.{_text(_mac(payload, keys[0]))}"
+
+
+def read(token: str, keys: list[bytes], now_s: float) -> Seam:
+    """Return what a token says.
+
+    Raises:
+        RequestError: it is not one of ours, was changed, or has expired.
+    """
+    try:
+        version, payload_text, mac_text = token.split(".")
+        payload, mac = _bytes(payload_text), _bytes(mac_text)
+    except (ValueError, binascii.Error):
+        version, payload, mac = "", b"", b""
+    if version != _VERSION or not any(hmac.compare_digest(_mac(payload, k), mac) for k in keys):
+        raise RequestError(
+            "page_token: was not issued here", reason="PAGE_TOKEN_FORGED", field="page_token"
+        )
+    values = json.loads(payload)
+    seam = Seam(**{**values, "tail_ids": tuple(values["tail_ids"])})
+    if now_s >= seam.expires_s:
+        raise RequestError(
+            "page_token: has expired", reason="PAGE_TOKEN_EXPIRED", field="page_token"
+        )
+    return seam
+
+
+def _mac(payload: bytes, key: bytes) -> bytes:
+    return hmac.new(key, payload, hashlib.sha256).digest()
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,134 @@
+"""The gRPC server: raw bytes in and out, health, reflection, metrics, drain."""
+
+import threading
+import time
+from concurrent import futures
+from typing import Any, Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import start_http_server
+
+from constraints import kernel
+from constraints.errors import GovernanceError
+from constraints.govern import Solver
+from constraints.solve import solve
+from ranker.audit.log import DecisionLog
+from ranker.serving.page_token import load_keys
+from ranker.serving.service import RerankService
+from ranker.serving.state import State
+from ranker.serving.status import to_status
+from ranker.settings import Settings
+from ranker.telemetry import REQUESTS, SECONDS, alarm, note
+from ranker.v1 import rerank_pb2
+
+SERVICE: Final = rerank_pb2.DESCRIPTOR.services_by_name["RerankService"].full_name
+_WIRE_BYTES_MAX: Final = 8 * 1024 * 1024  # LIMIT: above it gRPC refuses before we see a byte
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", _WIRE_BYTES_MAX),
+    ("grpc.max_metadata_size", 16_384),
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
+)
+
+
+class Server:
+    """One server process.
+
+    Args:
+        settings: see `Settings`.
+        solver: another than the product's only to test what a wrong one can do.
+
+    Raises:
+        PolicyError: there is no policy to start with.
+        LogInUseError: another server writes the decision log of the data folder.
+        OSError: the port is taken.
+    """
+
+    def __init__(self, settings: Settings, *, solver: Solver = solve) -> None:
+        self.settings = settings
+        self.state = State(settings)
+        self.log = DecisionLog(settings.data_dir)
+        keys = load_keys(settings.data_dir)
+        self.service = RerankService(settings, self.state, self.log, keys, solver=solver)
+        self.health = health.HealthServicer()
+        self._stopped = threading.Event()
+        self._ill = False  # the log failed; the next record it takes makes us well
+        self._grpc = grpc.server(
+            futures.ThreadPoolExecutor(settings.threads, thread_name_prefix="rerank"),
+            options=_OPTIONS,
+        )
+        self._grpc.add_generic_rpc_handlers((_handler("Rerank", self._rerank),))
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, self._grpc)
+        if settings.reflection:
+            names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, self._grpc)
+        self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
+        try:
+            self.port = self._grpc.add_insecure_port(f"{settings.host}:{settings.port}")
+        except RuntimeError:
+            self.log.close()
+            raise OSError(f"port {settings.port} on {settings.host} is taken") from None
+
+    @property
+    def address(self) -> str:
+        """Host and port to call."""
+        return f"{self.settings.host}:{self.port}"
+
+    def start(self) -> None:
+        """Compile what must be compiled, then accept calls and say so."""
+        kernel.warm()
+        self.state.start()
+        if self.settings.metrics_port:
+            start_http_server(self.settings.metrics_port, self.settings.host)
+        self._grpc.start()
+        self._say(health_pb2.HealthCheckResponse.SERVING)
+        note("serving", address=self.address)
+
+    def stop(self) -> None:
+        """Refuse new calls, let running ones finish, sync the log."""
+        if self._stopped.is_set():
+            return
+        self._stopped.set()
+        self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._grpc.stop(self.settings.drain_s).wait()
+        self.state.stop()
+        self.log.close()
+        note("stopped")
+
+    def _say(self, status: Any) -> None:
+        self.health.set("", status)
+        self.health.set(SERVICE, status)
+
+    def _rerank(self, data: bytes, context: grpc.ServicerContext) -> bytes:
+        begun, reason = time.perf_counter(), "OK"
+        try:
+            reply = self.service.rerank(data)
+            if self._ill:
+                self._ill = False
+                self._say(health_pb2.HealthCheckResponse.SERVING)
+            return reply
+        except Exception as error:  # the shield: nothing but our own words may reach a caller
+            reason = error.reason if isinstance(error, GovernanceError) else "INTERNAL"
+            self._report(error, reason)
+            context.abort_with_status(to_status(error))
+            raise AssertionError("abort raises") from error
+        finally:
+            REQUESTS.labels(reason).inc()
+            SECONDS.observe(time.perf_counter() - begun)
+
+    def _report(self, error: Exception, reason: str) -> None:
+        if not self.log.is_healthy:
+            self._ill = True
+            self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
+        if not isinstance(error, GovernanceError) or reason == "VERIFY_FAILED":
+            alarm(reason, "a call failed through our own fault", fault=repr(error))
+
+
+def _handler(method: str, call: Any) -> grpc.GenericRpcHandler:
+    # No deserialiser: parse errors are ours to word, and gRPC's own would tell too much.
+    return grpc.method_handlers_generic_handler(
+        SERVICE, {method: grpc.unary_unary_rpc_method_handler(call)}
+    )

@@ -1,0 +1,117 @@
+"""The policy and the facts in use, and the thread that keeps both the newest."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from constraints.errors import FactsUnavailableError, PolicyError
+from constraints.policy import Policy
+from ranker.facts.snapshot import Snapshot
+from ranker.facts.store import FactStore
+from ranker.policies.folder import load_policy
+from ranker.settings import Settings
+from ranker.telemetry import FACTS_AGE, FACTS_REVISION, RELOADS, alarm, note
+
+
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """What one request decides by, from its beginning to its end.
+
+    Attributes:
+        facts_age_s: seconds since the snapshot was last confirmed to be the newest.
+        facts_strict: it is so old that facts a source may have changed count as unknown.
+    """
+
+    policy: Policy
+    snapshot: Snapshot
+    facts_age_s: float
+    facts_strict: bool
+
+
+class State:
+    """Holds policy and snapshot; replaces each by one reference swap.
+
+    Args:
+        settings: where they come from, and how old facts may be.
+        monotonic_s: clock for ages.
+
+    Raises:
+        PolicyError: there is no policy to start with.
+    """
+
+    def __init__(
+        self, settings: Settings, monotonic_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings = settings
+        self._now_s = monotonic_s
+        self._stop = threading.Event()
+        self._policy = load_policy(settings.policy_dir)
+        self._fault = ""
+        with FactStore(settings.data_dir) as store:
+            self._confirmed_s = self._now_s()
+            self._snapshot = Snapshot.build(store)
+        note("facts loaded", revision=self._snapshot.revision, digest=self._snapshot.digest)
+        note("policy loaded", digest=self._policy.digest, rules=len(self._policy.rules))
+        self._thread = threading.Thread(target=self._watch, name="refresh", daemon=True)
+
+    def in_use(self) -> InUse:
+        """Return policy and facts for one request.
+
+        Raises:
+            FactsUnavailableError: the facts are too old to decide by.
+        """
+        snapshot, age_s = self._snapshot, self._now_s() - self._confirmed_s
+        if age_s > self._settings.age_s_max:
+            raise FactsUnavailableError(f"facts are {age_s:.0f} s old")
+        return InUse(self._policy, snapshot, age_s, age_s > self._settings.age_s_strict)
+
+    def start(self) -> None:
+        """Begin to look for newer facts and policies."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._settings.poll_s):
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Look once for newer facts and a newer policy; on any fault keep the last good ones."""
+        self._refresh_policy()
+        try:
+            self._refresh_facts()
+        except Exception as error:  # noqa: BLE001 -- this thread must live to report the age
+            RELOADS.labels("facts", "failed").inc()
+            alarm("FACTS_UNREADABLE", "the fact store cannot be read", fault=repr(error))
+        FACTS_AGE.set(self._now_s() - self._confirmed_s)
+
+    def _refresh_policy(self) -> None:
+        try:
+            policy = load_policy(self._settings.policy_dir)
+        except PolicyError as error:
+            if str(error) != self._fault:
+                self._fault = str(error)
+                RELOADS.labels("policy", "refused").inc()
+                alarm("POLICY_REFUSED", "the last good policy stays in force", fault=str(error))
+            return
+        self._fault = ""
+        if policy.digest != self._policy.digest:
+            self._policy = policy
+            RELOADS.labels("policy", "loaded").inc()
+            note("policy loaded", digest=policy.digest, rules=len(policy.rules))
+
+    def _refresh_facts(self) -> None:
+        begun_s = self._now_s()
+        with FactStore(self._settings.data_dir) as store:
+            head = store.head()
+            if head.revision != self._snapshot.revision:
+                self._snapshot = Snapshot.build(store, head.revision)
+                RELOADS.labels("facts", "loaded").inc()
+                note("facts loaded", revision=head.revision, digest=head.digest.hex())
+        self._confirmed_s = begun_s
+        FACTS_REVISION.set(self._snapshot.revision)

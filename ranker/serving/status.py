@@ -1,0 +1,47 @@
+"""Errors to gRPC statuses: the only place that knows gRPC's codes."""
+
+from typing import Final
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from constraints.errors import (
+    FactsUnavailableError,
+    GovernanceError,
+    OverloadedError,
+    RequestError,
+    UnknownSurfaceError,
+    UnlawfulSlateError,
+)
+
+DOMAIN: Final = "slotwarden"
+
+CODES: Final[dict[type[GovernanceError], grpc.StatusCode]] = {
+    RequestError: grpc.StatusCode.INVALID_ARGUMENT,
+    UnknownSurfaceError: grpc.StatusCode.FAILED_PRECONDITION,
+    FactsUnavailableError: grpc.StatusCode.UNAVAILABLE,
+    OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    UnlawfulSlateError: grpc.StatusCode.INTERNAL,
+}
+
+
+def to_status(error: Exception) -> grpc.Status:
+    """Return the rich status of an error; one that is not ours tells the caller nothing."""
+    code, message, reason, field = grpc.StatusCode.INTERNAL, "internal error", "INTERNAL", ""
+    if isinstance(error, GovernanceError) and type(error) in CODES:
+        code, message = CODES[type(error)], str(error)
+        reason, field = error.reason, error.field
+    details = [_packed(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN))]
+    if field:
+        broken = error_details_pb2.BadRequest.FieldViolation(field=field, description=message)
+        details.append(_packed(error_details_pb2.BadRequest(field_violations=[broken])))
+    status = status_pb2.Status(code=code.value[0], message=message, details=details)
+    return rpc_status.to_status(status)
+
+
+def _packed(detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed

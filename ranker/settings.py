@@ -1,0 +1,52 @@
+"""Settings of the service, from environment variables `SLOTWARDEN_…`; limits stand here."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+import constraints
+
+SHIPPED_POLICIES: Final = Path(constraints.__file__).parent / "policies"
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """What an operator may set.
+
+    Attributes:
+        data_dir: folder of the fact store, the decision log and the page-token key.
+        policy_dir: folder whose `*.toml` files together are the policy.
+        host, port: where gRPC listens; port 0 takes a free one.
+        threads: calls decided at the same time.
+        metrics_port: Prometheus endpoint on the same host; 0 for none.
+        reflection: answer gRPC reflection (grpcurl, grpcui).
+        inline_facts: accept facts sent along with a request, for unregistered candidates.
+        request_bytes_max, candidate_count_max: LIMITs of one request.
+        age_s_strict: facts older than this count as unknown where a source may have changed them.
+        age_s_max: facts older than this are not used at all.
+        poll_s: how often newer facts and policies are looked for.
+        page_token_s_max: how long a page token is honoured.
+        drain_s: how long running calls may finish after a stop.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SLOTWARDEN_", frozen=True, extra="forbid")
+
+    data_dir: Path = Path(".slotwarden")
+    policy_dir: Path = SHIPPED_POLICIES
+    host: str = "127.0.0.1"
+    port: Port = 50051
+    threads: Annotated[int, Field(ge=1, le=64)] = 4
+    metrics_port: Port = 0
+    reflection: bool = True
+    inline_facts: bool = False
+    request_bytes_max: Annotated[int, Field(ge=1_024, le=4_194_304)] = 262_144
+    candidate_count_max: Annotated[int, Field(ge=1, le=10_000)] = 2_000
+    age_s_strict: Seconds = 300.0
+    age_s_max: Seconds = 3_600.0
+    poll_s: Seconds = 1.0
+    page_token_s_max: Annotated[int, Field(ge=1, le=86_400)] = 1_800
+    drain_s: Annotated[float, Field(ge=0)] = 10.0

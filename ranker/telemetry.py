@@ -1,0 +1,60 @@
+"""Counters, and logs as JSON lines. An alarm is both: an ERROR line and a count."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO
+
+from prometheus_client import Counter, Gauge, Histogram
+
+log: Final = logging.getLogger("slotwarden")
+
+REQUESTS: Final = Counter("slotwarden_requests", "Calls answered", ["reason"])
+SECONDS: Final = Histogram(
+    "slotwarden_request_seconds",
+    "Time from bytes in to bytes out",
+    buckets=(0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.5),
+)
+SLOTS: Final = Counter("slotwarden_slots", "Slots decided", ["surface", "state"])
+UNREGISTERED: Final = Counter(
+    "slotwarden_unregistered_placements", "Placements nobody registered", ["surface"]
+)
+RULES: Final = Counter("slotwarden_rule_decisions", "What rules did", ["rule", "outcome"])
+ALARMS: Final = Counter("slotwarden_alarms", "Things that must never happen", ["reason"])
+FACTS_AGE: Final = Gauge("slotwarden_facts_age_seconds", "Since the facts were confirmed newest")
+FACTS_REVISION: Final = Gauge("slotwarden_facts_revision", "Revision of the facts in use")
+RELOADS: Final = Counter("slotwarden_reloads", "Policies and facts looked at", ["what", "outcome"])
+
+
+def alarm(reason: str, message: str, **fields: Any) -> None:
+    """Report something that must never happen: counted, and logged as an error."""
+    ALARMS.labels(reason).inc()
+    log.error(message, extra={"fields": {"reason": reason, **fields}})
+
+
+def note(message: str, **fields: Any) -> None:
+    """Log something an operator wants to know."""
+    log.info(message, extra={"fields": fields})
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def log_as_json(stream: TextIO | None = None, level: int = logging.INFO) -> None:
+    """Send the log to a stream (standard error unless given) as JSON lines."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_JsonLines())
+    log.handlers[:] = [handler]
+    log.setLevel(level)
+    log.propagate = False

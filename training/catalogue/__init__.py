@@ -1,0 +1,1 @@
+"""Parts of the sample catalogue: how it draws, its dramas, its live rooms, its example request."""
