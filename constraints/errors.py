@@ -30,6 +30,12 @@ class PolicyError(GovernanceError):
         self.file, self.place, self.fault = file, place, fault
 
 
+class SettingsError(GovernanceError):
+    """The service cannot start as it is set up; the operator mends it."""
+
+    reason = "SETTINGS_INVALID"
+
+
 class FactError(GovernanceError):
     """One value of one row of facts cannot be read."""
 

@@ -159,11 +159,17 @@ class Vocabulary:
         return other
 
 
+def quoted(text: str, chars_max: int = 40) -> str:
+    """Return a user's text fit for a one-line message: shortened, control characters escaped."""
+    short = text if len(text) <= chars_max else f"{text[:chars_max]}…"
+    return short if short.isprintable() else ascii(short)[1:-1]
+
+
 def _parse_enum(enum: type[IntEnum], text: str) -> int:
     member = enum.__members__.get(text.upper())
     if member is None or member == 0:
         known = ", ".join(name.lower() for name, value in enum.__members__.items() if value)
-        raise ValueError(f"`{text}` is not one of {known}")
+        raise ValueError(f"`{quoted(text)}` is not one of {known}")
     return int(member)
 
 
@@ -173,7 +179,7 @@ def _parse_day(text: str) -> int:
     except ValueError:
         when = None
     if when is None or not 2000 <= when.year < 2100 or len(text) != 10:
-        raise ValueError(f"`{text}` is not a date like 2026-09-01, year 2000 to 2099")
+        raise ValueError(f"`{quoted(text)}` is not a date like 2026-09-01, year 2000 to 2099")
     return day_of(when)
 
 

@@ -1,12 +1,17 @@
 """Finds out why candidates stand where they stand, by comparing with the page by utility alone."""
 
+from itertools import islice
+from typing import Final
+
 import numpy as np
 
 from constraints.decision import BLOCKED_MAX, Blocked, Cause, Move, Reason
 from constraints.effects import Block, Sink, Weight
-from constraints.facts import FloatArray, IntArray
+from constraints.facts import FloatArray
 from constraints.program import UNCAPPED, Program
 from constraints.rule import Violation
+
+OVERTAKEN_MAX: Final = 20  # LIMIT: candidates asked whether a floor's title overtook them
 
 
 def unconstrained(program: Program, utility: FloatArray) -> list[int]:
@@ -40,6 +45,11 @@ class Reasons:
         self.wanted = unconstrained(program, utility)
         self.slot_of = {c: slot for slot, c in enumerate(slate) if c >= 0}
         self._deciding: dict[int, Reason] = {}
+        self._standing: dict[int, int] = {}  # group → positions of its members on this page
+        for candidate, slot in self.slot_of.items():
+            for group in self._groups(candidate):
+                position = 1 << program.tail_count + slot
+                self._standing[group] = self._standing.get(group, 0) | position
 
     def moves(self) -> tuple[Move, ...]:
         """List the candidates held back from the slot their utility would give them."""
@@ -62,8 +72,11 @@ class Reasons:
         return tuple(found), len(nowhere)
 
     def own(self, candidate: int) -> tuple[Reason, ...]:
-        """List the rules that weighed or sank a candidate, whatever its slot."""
-        return (*self._weights(candidate), *self._sinks(candidate))
+        """List the rules that weighed, sank or floored a candidate on the page."""
+        slot = self.slot_of[candidate]
+        floors = self._floors(candidate, slot)
+        served = [Reason(rule, Cause.FLOOR) for rule in floors if self._overtakes(candidate, slot)]
+        return (*self._weights(candidate), *self._sinks(candidate), *served)
 
     def _held_back(self, candidate: int, slot: int) -> tuple[Reason, ...]:
         violation = self.withdrawn.get(candidate)
@@ -85,7 +98,7 @@ class Reasons:
         program = self.program
         raised = [reason for reason in self._weights(other) if reason.ratio > 1]
         if program.utility[other] < program.utility[candidate]:
-            floors = self._floors(other)
+            floors = self._floors(other, slot)
             return tuple(Reason(rule, Cause.FLOOR, by=other) for rule in floors)
         if raised:
             return tuple(Reason(r.rule_id, Cause.DISPLACED, r.ratio, by=other) for r in raised)
@@ -117,24 +130,36 @@ class Reasons:
             if isinstance(effect, Weight) and effect.ratio != 1
         ]
 
-    def _groups(self, candidate: int) -> IntArray:
+    def _groups(self, candidate: int) -> list[int]:
         start = self.program.group_start
-        return self.program.group_of[start[candidate] : start[candidate + 1]]
+        groups: list[int] = self.program.group_of[start[candidate] : start[candidate + 1]].tolist()
+        return groups
 
-    def _floors(self, candidate: int) -> list[str]:
-        spans = self.program.spans
+    def _floors(self, candidate: int, slot: int) -> list[str]:
+        """List the floors that a candidate serves in a slot."""
+        spans, position = self.program.spans, self.program.tail_count + slot
         return [
             self.program.steering[spans.rule[span]].rule.id
             for group in self._groups(candidate)
             for span in range(spans.start[group], spans.start[group + 1])
-            if spans.least[span] > 0
+            if spans.least[span] > 0 and int(spans.mask[span]) >> position & 1
         ]
+
+    def _overtakes(self, candidate: int, slot: int) -> bool:
+        """Tell whether a more useful candidate that nothing kept out of the slot stands lower."""
+        program = self.program
+        better = program.order[: np.flatnonzero(program.order == candidate)[0]]
+        bit = np.uint64(1 << program.tail_count + slot)
+        may = (program.eligible[better] & bit != 0) & (program.tier[better] == 0)
+        later = (c for c in better[may].tolist() if not 0 <= self.slot_of.get(c, -1) < slot)
+        return any(not self._caps(c, slot) for c in islice(later, OVERTAKEN_MAX))
 
     def _caps(self, candidate: int, slot: int) -> list[Reason]:
         """List the caps that were full at `slot` when it was its turn, hard ones first."""
         spans, found = self.program.spans, []
         for group in self._groups(candidate):
-            taken = self._taken(int(group), slot)
+            above = (1 << self.program.tail_count + slot) - 1
+            taken = int(self.program.occupied[group]) | (self._standing.get(group, 0) & above)
             for span in range(spans.start[group], spans.start[group + 1]):
                 if spans.most[span] < UNCAPPED and self._is_full(span, taken, slot):
                     name = self.program.steering[spans.rule[span]].rule.id
@@ -143,14 +168,6 @@ class Reasons:
                     found.append((int(spans.level[span]), reason))
         ordered = [reason for _, reason in sorted(found, key=lambda pair: pair[0])]
         return list(dict.fromkeys(ordered))
-
-    def _taken(self, group: int, slot: int) -> int:
-        word = int(self.program.occupied[group])
-        for above in range(slot):
-            other = self.slate[above]
-            if other >= 0 and group in self._groups(other):
-                word |= 1 << self.program.tail_count + above
-        return word
 
     def _is_full(self, span: int, taken: int, slot: int) -> bool:
         spans, position = self.program.spans, self.program.tail_count + slot

@@ -1,12 +1,14 @@
-"""The command line. Every command takes `--json`; messages for people go to standard error."""
+"""The command line. What a command prints it also prints as `--json`; faults go to stderr."""
 
 import json
 import logging
 import signal
+import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
@@ -39,7 +41,16 @@ app.add_typer(facts_app, name="facts")
 app.add_typer(policy_app, name="policy")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Lang = Annotated[str, typer.Option(help="zh or en.")]
+
+
+class Language(StrEnum):
+    """Language of what people read."""
+
+    ZH = "zh"
+    EN = "en"
+
+
+Lang = Annotated[Language, typer.Option(help="Language of the page.")]
 DataDir = Annotated[Path | None, typer.Option(help="Folder of facts and log.")]
 WIDTH_MIN = 140
 
@@ -56,8 +67,11 @@ def main() -> None:
         first = error.errors(include_url=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
         _fail(f"SLOTWARDEN_{name}: {first['msg'][0].lower()}{first['msg'][1:]}")
+    except sqlite3.Error as error:
+        _fail(f"facts.sqlite: {error}")
     except OSError as error:
-        _fail(str(error))
+        fault = (error.strerror or str(error)).lower()
+        _fail(f"{error.filename}: {fault}" if error.filename else fault)
 
 
 def _fail(message: str) -> NoReturn:
@@ -110,8 +124,9 @@ def _until_stopped(server: Server) -> None:
 def demo(
     port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
     data_dir: DataDir = None,
-    lang: Lang = "zh",
+    lang: Lang = Language.ZH,
     once: Annotated[bool, typer.Option(help="Stop after the page is printed.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Import the sample, start the server, decide one real page, and keep serving."""
     log_as_json(level=logging.WARNING)
@@ -124,10 +139,13 @@ def demo(
             _report(outcome)
     server = Server(settings)
     server.start()
-    request = parse_request(sample.joinpath("home.json").read_text(encoding="utf-8"))
+    request = parse_request(sample.joinpath("home.json").read_bytes())
     reply = _call(server.address, request)
-    PageView(request, reply, _titles(settings), lang).show(console)
-    console.print(f"\nserving on {server.address}; Ctrl-C stops")
+    if as_json:
+        _print_json(_reply_json(reply))
+    else:
+        PageView(request, reply, _titles(settings), lang).show(console)
+        console.print(f"\nserving on {server.address}; Ctrl-C stops")
     if once:
         server.stop()
         return
@@ -140,18 +158,21 @@ def rerank(
     surface: Annotated[str, typer.Option(help="Instead of the file's surface.")] = "",
     address: Annotated[str, typer.Option(help="Server to ask.")] = "127.0.0.1:50051",
     data_dir: DataDir = None,
-    lang: Lang = "zh",
+    lang: Lang = Language.ZH,
     as_json: Json = False,
 ) -> None:
     """Ask a running server for one page and show before and after, with rule and article."""
-    if lang not in ("zh", "en"):
-        raise typer.BadParameter("must be zh or en", param_hint="--lang")
-    message = parse_request(request.read_text(encoding="utf-8"), surface)
+    message = parse_request(request.read_bytes(), surface)
     reply = _call(address, message)
     if as_json:
-        _print_json(json_format.MessageToDict(reply, preserving_proto_field_name=True))
+        _print_json(_reply_json(reply))
         return
     PageView(message, reply, _titles(_settings(data_dir=data_dir)), lang).show(_console())
+
+
+def _reply_json(reply: pb.RerankResponse) -> dict[str, Any]:
+    values: dict[str, Any] = json_format.MessageToDict(reply, preserving_proto_field_name=True)
+    return values
 
 
 def _call(address: str, request: pb.RerankRequest) -> pb.RerankResponse:

@@ -27,6 +27,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "sunk": "排序沉底",
         "raised": "加权 ×{ratio:g}",
         "lowered": "降权 ×{ratio:g}",
+        "moved_up": "依次递补",
         "floor": "为保底名额让位",
         "displaced": "让位",
         "withdrawn": "复核撤下",
@@ -55,6 +56,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "sunk": "sunk to the bottom",
         "raised": "raised ×{ratio:g}",
         "lowered": "lowered ×{ratio:g}",
+        "moved_up": "moved up",
         "floor": "gives way to a floor",
         "displaced": "gives way",
         "withdrawn": "withdrawn by the verifier",
@@ -137,7 +139,7 @@ class PageView:
                 self._slot(placement),
                 left,
                 self._after(placement, kept=kept),
-                self._why(placement, moves.get(wanted)),
+                self._why(placement, None if kept else moves.get(wanted), kept=kept),
             )
         return table
 
@@ -156,16 +158,20 @@ class PageView:
             text.append(f" {self._word('unregistered')}", style="yellow")
         return text
 
-    def _why(self, placement: out.Placement, move: out.Move | None) -> RenderableType:
+    def _why(
+        self, placement: out.Placement, move: out.Move | None, *, kept: bool
+    ) -> RenderableType:
         """Say why the one left and the other came; the deciding reason only."""
         lines = []
         if move is not None and move.reasons:
             reason = move.reasons[0]
             by = f" → {self._title(reason.by_id)}" if reason.by_id else ""
             lines.append(self._line("red", f"✗ {self._title(move.id)}", reason, by))
-        if move is not None or any(reason.ratio < 1 for reason in placement.reasons):
+        if not kept:
             name = f"✓ {self._title(placement.id)}"
             lines.extend(self._line("green", name, reason) for reason in placement.reasons)
+        if not kept and not lines and placement.state == out.SLOT_STATE_FILLED:
+            lines.append(Text(self._word("moved_up"), style="dim"))
         return Group(*lines)
 
     def _line(self, style: str, name: str, reason: out.Reason, by: str = "") -> Text:

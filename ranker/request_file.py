@@ -18,18 +18,18 @@ from ranker.v1 import rerank_pb2 as pb
 Sent = TypeVar("Sent", bound=Message)
 
 
-def parse_request(text: str, surface: str = "") -> pb.RerankRequest:
+def parse_request(content: bytes, surface: str = "") -> pb.RerankRequest:
     """Read a request.
 
     Args:
-        text: the JSON.
+        content: the JSON, UTF-8.
         surface: overrides the file's surface unless empty.
 
     Raises:
         RequestError: naming the field that cannot be read.
     """
     try:
-        values = json.loads(text)
+        values = json.loads(content)
     except ValueError as error:
         raise _bad("request", f"is not JSON: {error}") from None
     if not isinstance(values, dict):

@@ -22,6 +22,7 @@ class Settings(BaseSettings):
         policy_dir: folder whose `*.toml` files together are the policy.
         host, port: where gRPC listens; port 0 takes a free one.
         threads: calls decided at the same time.
+        calls_max: LIMIT of calls running or waiting; more are refused at once.
         metrics_port: Prometheus endpoint on the same host; 0 for none.
         reflection: answer gRPC reflection (grpcurl, grpcui).
         inline_facts: accept facts sent along with a request, for unregistered candidates.
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Port = 50051
     threads: Annotated[int, Field(ge=1, le=64)] = 4
+    calls_max: Annotated[int, Field(ge=1, le=10_000)] = 128
     metrics_port: Port = 0
     reflection: bool = True
     inline_facts: bool = False

@@ -104,6 +104,7 @@ def command(
         int, typer.Option(help="Dramas to generate.", min=0, max=TITLES_MAX)
     ] = TITLES,
     rooms: Annotated[int, typer.Option(help="Live rooms.", min=0)] = ROOMS,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Generate the sample catalogue: dramas, live rooms, clip ids, aliases and a request."""
     try:
@@ -113,7 +114,10 @@ def command(
     out.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (out / name).write_bytes(content)
-        typer.echo(f"{len(content):>9,} bytes  {out / name}")
+        if not as_json:
+            typer.echo(f"{len(content):>9,} bytes  {out / name}")
+    if as_json:
+        typer.echo(json.dumps({name: len(content) for name, content in files.items()}))
 
 
 def _read_csv(path: Path) -> list[Row]:

@@ -22,7 +22,7 @@ class LicensedFirstScreen(Rule):
     Reading: licensed means a 审字 licence, verified in a register, valid on the day. "Gradually
         leave" is a share of the first screen that unlicensed dramas may still take, by date; the
         share is platform policy. The recheck is asked of every first-screen slot, the strict
-        reading, or of the lead slots only.
+        reading, or of the lead slots only; a slot that asks for it takes nothing unlicensed.
     Unknown: an unknown licence, status or recheck counts as none.
     Effect: Block, level 0; during the phase-out Cap, level 0, on the unlicensed.
 
@@ -51,11 +51,9 @@ class LicensedFirstScreen(Rule):
 
     def effects(self, page: Page) -> Mapping[int, tuple[RowEffect, ...]]:
         """Block both verdicts where the day asks it; a running quota caps the unlicensed."""
-        unlicensed = 0 if self._unlicensed_slots(page) else page.first_screen
-        return {
-            UNLICENSED: (Block(unlicensed),),
-            NOT_RECHECKED: (Block(self._recheck_slots(page)),),
-        }
+        recheck = self._recheck_slots(page)
+        unlicensed = recheck if self._unlicensed_slots(page) else page.first_screen
+        return {UNLICENSED: (Block(unlicensed),), NOT_RECHECKED: (Block(recheck),)}
 
     def groups(self, facts: Facts, day: Day) -> IntArray:
         """Count the unlicensed, for the quota."""
@@ -86,17 +84,20 @@ class LicensedFirstScreen(Rule):
         for step in self.recheck:
             scope = step.value if step.since <= today else scope
         allowed = int(share * page.first_screen_slots) if page.first_slot == 0 else 0
-        on_screen = (
-            bits(page.first_screen, page.slot_count) & shown.is_filled & shown.facts.is_drama
-        )
+        on_screen = bits(page.first_screen, page.slot_count)
+        for row, at in enumerate(page.standing_at):  # what the caller shows uses the quota too
+            if at >= 0 and on_screen[at] and page.standing.is_drama[row]:
+                allowed -= not self._is_licensed(page.standing, row, page.day)
+        on_screen &= shown.is_filled & shown.facts.is_drama
         for slot in np.flatnonzero(on_screen).tolist():
             licensed = self._is_licensed(shown.facts, slot, page.day)
+            rechecked = licensed and shown.facts.recheck[slot] == Recheck.PASSED
             absolute = page.first_slot + slot
             asked = scope == "first_screen" or (scope == "lead" and absolute < self.lead_slots)
-            if not licensed and allowed > 0:
-                allowed -= 1
-            elif not licensed or (asked and shown.facts.recheck[slot] != Recheck.PASSED):
+            if (asked and not rechecked) or (not licensed and allowed <= 0):
                 yield Violation(self.id, HARD, (slot,), 1)
+            else:
+                allowed -= not licensed
 
     @staticmethod
     def _is_licensed(shown: Facts, slot: int, today: Day) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from constraints.effects import HARD, Floor, GroupEffect, RowEffect, Weight
-from constraints.facts import Facts, IntArray, Kind, Plan, Support
+from constraints.facts import Facts, FloatArray, IntArray, Kind, Plan, Support
 from constraints.page import SLOTS_MAX, Page, slots_from
 from constraints.rule import Day, Rule, Shown, SoftLevel, Verdicts, Violation
 
@@ -86,29 +86,32 @@ class SupportedBoost(Rule):
 
     def check(self, shown: Shown, page: Page) -> Iterator[Violation]:
         """Judge that only listed titles were raised, by no more than stated; count the floor."""
-        entitled = np.array(
-            [self._entitled(shown.facts, j, page.day) for j in range(len(shown.facts))]
-        )
-        claimed = shown.weight(self.id)
-        for slot in np.flatnonzero(shown.is_filled & (claimed > np.maximum(entitled, 1.0))):
+        entitled = self._entitled(shown.facts, page.day)
+        raised_too_far = shown.weight(self.id) > np.maximum(entitled, 1.0)
+        for slot in np.flatnonzero(shown.is_filled & raised_too_far):
             yield Violation(self.id, HARD, (int(slot),), 1)
         if self.least and self.first_slots and page.first_slot == 0:
             top = min(self.first_slots, page.slot_count)
             have = int((shown.is_filled & (entitled > 0))[:top].sum())
+            theirs = self._entitled(page.standing, page.day) > 0
+            have += sum(bool(theirs[i]) for i, at in enumerate(page.standing_at) if 0 <= at < top)
             if have < self.least:
                 yield Violation(self.id, self.level, (), self.least - have, 0)
 
-    def _entitled(self, shown: Facts, slot: int, day: Day) -> float:
-        """Return the largest factor the title's lists give it, 0 when it stands on none."""
-        if shown.kind[slot] not in (Kind.DRAMA, Kind.UNKNOWN):
-            return 0.0
-        best = 0.0
-        if shown.support_from[slot] <= day and not day >= shown.support_until[slot]:
-            if shown.support[slot] == Support.NATIONAL:
-                best = self.national_ratio
-            elif shown.support[slot] == Support.PROVINCIAL:
-                best = self.provincial_ratio
-        published = 0 < shown.plan_listed_on[slot] <= day
-        if published and shown.plan[slot] not in (Plan.UNKNOWN, Plan.NONE):
-            best = max(best, self.plan_ratio)
-        return best
+    def _entitled(self, shown: Facts, today: Day) -> FloatArray:
+        """Return the largest factor the lists of each title give it: (s,), 0 when on none."""
+        no_drama = (shown.kind == Kind.ROOM) | (shown.kind == Kind.VIDEO)
+        lapsed = (today < shown.support_from) | (today >= shown.support_until)
+        by_list = np.select(
+            [
+                no_drama | lapsed,
+                shown.support == Support.NATIONAL,
+                shown.support == Support.PROVINCIAL,
+            ],
+            [0.0, self.national_ratio, self.provincial_ratio],
+            0.0,
+        )
+        tag_only = (shown.plan_listed_on == 0) | (today < shown.plan_listed_on)
+        no_plan = (shown.plan == Plan.UNKNOWN) | (shown.plan == Plan.NONE)
+        by_plan = np.where(no_drama | tag_only | no_plan, 0.0, self.plan_ratio)
+        return np.asarray(np.maximum(by_list, by_plan))

@@ -78,24 +78,27 @@ class ThemeCap(Rule):
         """Count every theme in every place by hand, from raw themes."""
         ours: defaultdict[int, set[int]] = defaultdict(set)  # theme → positions, page slot 0 is 0
         others: defaultdict[int, set[int]] = defaultdict(set)
-        for slot in np.flatnonzero(shown.is_filled):
-            for theme in self._themes_at(shown.facts, int(slot)):
-                ours[theme].add(int(slot))
-        for row, position in enumerate(page.standing_at):
-            for theme in self._themes_at(page.standing, row):
+        for themes, slot, is_ours in zip(
+            self._themes(shown.facts), range(page.slot_count), shown.is_filled.tolist(), strict=True
+        ):
+            for theme in themes if is_ours else ():
+                ours[theme].add(slot)
+        for themes, position in zip(self._themes(page.standing), page.standing_at, strict=True):
+            for theme in themes:
                 others[theme].add(position)
         for theme in sorted(ours):
             for most, places in self._places(page):
-                found = self._excess(ours[theme], others[theme], most, places)
-                if found:
-                    count, slots = found
-                    yield Violation(self.id, self.level, slots, count, theme)
+                if len(ours[theme]) + len(others[theme]) > most:
+                    total, slots = self._excess(ours[theme], others[theme], most, places)
+                    if total:
+                        yield Violation(self.id, self.level, slots, total, theme)
 
-    def _themes_at(self, facts: Facts, row: int) -> set[int]:
-        kind = Kind(int(facts.kind[row])).name.lower().replace("unknown", "drama")
-        if self.kinds and kind not in self.kinds:
-            return set()
-        return {int(t) for t in facts.themes[row] if t > 0} or {UNKNOWN_THEME}
+    def _themes(self, facts: Facts) -> Iterator[set[int]]:
+        """List the themes each row is counted under."""
+        for kind, themes in zip(facts.kind.tolist(), facts.themes.tolist(), strict=True):
+            name = "drama" if kind == 0 else Kind(kind).name.lower()
+            counted = not self.kinds or name in self.kinds
+            yield ({t for t in themes if t > 0} or {UNKNOWN_THEME}) if counted else set()
 
     def _places(self, page: Page) -> Iterator[tuple[int, list[range]]]:
         """List each cap with the runs of positions it is counted in."""
@@ -114,7 +117,7 @@ class ThemeCap(Rule):
 
     def _excess(
         self, ours: set[int], others: set[int], most: int, places: list[range]
-    ) -> tuple[int, tuple[int, ...]] | None:
+    ) -> tuple[int, tuple[int, ...]]:
         """Add up what our placements put over the cap; what others did is not our fault."""
         total, at_fault = 0, set[int]()
         for place in places:
@@ -124,4 +127,4 @@ class ThemeCap(Rule):
             if own and over > 0:
                 total += over
                 at_fault.update(own[-over:])
-        return (total, tuple(sorted(at_fault))) if total else None
+        return total, tuple(sorted(at_fault))

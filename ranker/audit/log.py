@@ -8,16 +8,10 @@ import uuid
 from pathlib import Path
 from typing import Any, Final
 
-from constraints.errors import GovernanceError, OverloadedError
+from constraints.errors import OverloadedError, SettingsError
 from ranker.telemetry import alarm
 
 _TAIL_BYTES: Final = 1 << 20
-
-
-class LogInUseError(GovernanceError):
-    """Another process writes this log."""
-
-    reason = "DECISION_LOG_IN_USE"
 
 
 class DecisionLog:
@@ -29,7 +23,7 @@ class DecisionLog:
         data_dir: folder of the file `decisions.jsonl`; made when missing.
 
     Raises:
-        LogInUseError: another process has it open.
+        SettingsError: another process has it open, or it is no decision log.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -41,7 +35,7 @@ class DecisionLog:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._file)
-            raise LogInUseError(f"{self.path.name}: another server writes this log") from None
+            raise SettingsError(f"{self.path.name}: another server writes this log") from None
         self.is_healthy = True
         self._recover()
 
@@ -53,9 +47,13 @@ class DecisionLog:
             self._write({"origin": self.origin, "sequence": 0})
             return
         with self.path.open("rb") as file:
-            self.origin = json.loads(file.readline())["origin"]
+            first = file.readline()
             file.seek(max(0, size - _TAIL_BYTES))
             tail = file.read()
+        try:
+            self.origin = str(json.loads(first)["origin"])
+        except (ValueError, TypeError, KeyError):
+            raise SettingsError(f"{self.path.name}: is not a decision log") from None
         whole = tail.rfind(b"\n") + 1
         if whole < len(tail):
             os.ftruncate(self._file, size - len(tail) + whole)

@@ -6,12 +6,13 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from constraints.errors import RequestError
+from constraints.errors import RequestError, SettingsError
 
 _VERSION: Final = "1"
 
@@ -41,6 +42,9 @@ def load_keys(data_dir: Path) -> list[bytes]:
     """Read the key ring `page_token.keys`, one hex key of 32 bytes a line; make it when missing.
 
     The first key signs; all are accepted. To rotate, put a new line first and later drop the last.
+
+    Raises:
+        SettingsError: the file holds something else.
     """
     path = data_dir / "page_token.keys"
     if not path.exists():
@@ -48,7 +52,10 @@ def load_keys(data_dir: Path) -> list[bytes]:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(file, "w") as new:
             new.write(secrets.token_hex(32) + "\n")
-    return [bytes.fromhex(line) for line in path.read_text().split()]
+    lines = path.read_text(encoding="utf-8").split()
+    if not lines or not all(re.fullmatch(r"[0-9a-f]{64}", line) for line in lines):
+        raise SettingsError(f"{path.name}: must hold keys of 64 hex digits, one a line")
+    return [bytes.fromhex(line) for line in lines]
 
 
 def sign(seam: Seam, keys: list[bytes]) -> str:

@@ -43,7 +43,7 @@ class Server:
 
     Raises:
         PolicyError: there is no policy to start with.
-        LogInUseError: another server writes the decision log of the data folder.
+        SettingsError: the data folder is in use by another server, or holds something unreadable.
         OSError: the port is taken.
     """
 
@@ -59,6 +59,7 @@ class Server:
         self._grpc = grpc.server(
             futures.ThreadPoolExecutor(settings.threads, thread_name_prefix="rerank"),
             options=_OPTIONS,
+            maximum_concurrent_rpcs=settings.calls_max,
         )
         self._grpc.add_generic_rpc_handlers((_handler("Rerank", self._rerank),))
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._grpc)

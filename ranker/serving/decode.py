@@ -1,4 +1,4 @@
-"""Messages to arrays and back. Every limit and shape of a request is checked here."""
+"""Requests to arrays: every limit and shape of a request is checked here."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,10 @@ from typing import Any, Final
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from constraints.decision import Cause, Decision, Reason, SlotState
 from constraints.errors import OverloadedError, RequestError
 from constraints.facts import COLUMNS, FloatArray, IntArray
-from constraints.law import law_rows
 from constraints.page import POSITIONS_MAX, SLOTS_MAX, ViewerClass
-from constraints.policy import Policy
-from constraints.rule import Violation
 from ranker.settings import Settings
-from ranker.v1 import decision_pb2 as out
 from ranker.v1 import rerank_pb2 as pb
 
 ID_CHARS_MAX: Final = 128  # LIMIT: characters of an id
@@ -28,10 +23,6 @@ _VIEWERS: Final = (
     ViewerClass.MINOR,
 )
 _KINDS: Final = len(pb.CandidateKind.items())
-_STATES: Final[dict[SlotState, Any]] = {
-    state: out.SlotState.Value(f"SLOT_STATE_{state.name}") for state in SlotState
-}
-_CAUSES: Final[dict[Cause, Any]] = {c: out.Cause.Value(f"CAUSE_{c.name}") for c in Cause}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +148,9 @@ def _candidates(
         raise _bad(field, fault, "CANDIDATE_COUNT_OUT_OF_RANGE")
     _check_ids(f"{field}.ids", ids)
     inline = [_fact_row(row) for row in facts]
+    if inline and not settings.inline_facts:
+        fault = "this server takes no facts from callers"
+        raise _bad("candidates.facts", fault, "INLINE_FACTS_REFUSED")
     for name, values in (("utilities", utilities), ("kinds", kind_values), ("facts", inline)):
         if len(values) != count and (values or name == "utilities"):
             fault = f"has {len(values)} values for {count} ids"
@@ -242,130 +236,3 @@ def _bad(field: str, fault: str, reason: str) -> RequestError:
 
 def _unknown_enum(field: str, value: int) -> RequestError:
     return _bad(field, f"{value} is not a value of this enum", "ENUM_VALUE_UNKNOWN")
-
-
-def encode(
-    decision: Decision,
-    asked: Asked,
-    policy: Policy,
-    themes: Sequence[str],
-    *,
-    seam_unverified: bool,
-    facts_strict: bool,
-) -> out.Decision:
-    """Turn a decision into its message.
-
-    Args:
-        decision: what was decided.
-        asked: gives candidates their ids.
-        policy: gives rules their sources.
-        themes: name of each theme number; a group of any other rule has no name.
-        seam_unverified: the page was judged as the first of its surface.
-        facts_strict: facts were too old to trust.
-    """
-    writer = _Writer(asked, policy, themes)
-    message = out.Decision(
-        placements=[
-            out.Placement(
-                slot=p.slot,
-                state=_STATES[p.state],
-                candidate=max(p.candidate, 0),
-                id=asked.id_text(p.candidate) if p.candidate >= 0 else "",
-                utility=p.utility,
-                scored=p.scored,
-                unregistered=not p.is_registered,
-                first_screen=p.is_first_screen,
-                reasons=writer.reasons(p.reasons),
-            )
-            for p in decision.placements
-        ],
-        moves=[
-            out.Move(
-                candidate=m.candidate,
-                id=asked.id_text(m.candidate),
-                wanted_slot=m.wanted,
-                shown=m.slot >= 0,
-                slot=max(m.slot, 0),
-                reasons=writer.reasons(m.reasons),
-            )
-            for m in decision.moves
-        ],
-        blocked=[
-            out.BlockedCandidate(
-                candidate=b.candidate,
-                id=asked.id_text(b.candidate),
-                rule_ids=[writer.cite(rule) for rule in b.rule_ids],
-            )
-            for b in decision.blocked
-        ],
-        blocked_count=decision.blocked_count,
-        relaxed=writer.findings(decision.relaxed),
-        shadow=writer.findings(decision.shadow),
-        withdrawn=writer.findings(decision.withdrawn),
-        empty_slots=[p.slot for p in decision.placements if p.state == SlotState.EMPTY],
-        seam_unverified=seam_unverified,
-        facts_strict=facts_strict,
-    )
-    message.citations.extend(writer.citations())
-    return message
-
-
-class _Writer:
-    """Writes reasons and findings, and collects the rules they name."""
-
-    def __init__(self, asked: Asked, policy: Policy, themes: Sequence[str]) -> None:
-        self.asked, self.themes = asked, themes
-        self.rules = {rule.id: rule for rule in policy.rules}
-        self.cited: set[str] = set()
-
-    def cite(self, rule_id: str) -> str:
-        self.cited.add(rule_id)
-        return rule_id
-
-    def _group(self, rule_id: str, group: int) -> str:
-        rule = self.rules.get(rule_id)
-        if group < 0 or rule is None or rule.type != "theme_cap":
-            return ""
-        return self.themes[group] or "unknown"
-
-    def reasons(self, reasons: Iterable[Reason]) -> list[out.Reason]:
-        return [
-            out.Reason(
-                rule_id=self.cite(r.rule_id),
-                cause=_CAUSES[r.cause],
-                ratio=r.ratio,
-                group=self._group(r.rule_id, r.group) if r.cause == Cause.CAPPED else "",
-                by_id=self.asked.id_text(r.by) if r.by >= 0 else "",
-            )
-            for r in reasons
-        ]
-
-    def findings(self, violations: Iterable[Violation]) -> list[out.Finding]:
-        return [
-            out.Finding(
-                rule_id=self.cite(v.rule_id),
-                level=v.level,
-                count=v.count,
-                group=self._group(v.rule_id, v.group),
-                slots=v.slots,
-            )
-            for v in violations
-        ]
-
-    def citations(self) -> list[out.Citation]:
-        found = []
-        for rule_id in sorted(self.cited & self.rules.keys()):
-            rule = self.rules[rule_id]
-            row = law_rows()[rule.source]
-            found.append(
-                out.Citation(
-                    rule_id=rule_id,
-                    rule_type=rule.type,
-                    source=rule.source,
-                    citation_zh=row.citation("zh"),
-                    citation_en=row.citation("en"),
-                    quote_zh=row.quote_zh,
-                    quote_en=row.quote_en,
-                )
-            )
-        return found

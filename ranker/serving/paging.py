@@ -1,0 +1,139 @@
+"""The page a request is for: its place on the surface, and the token for the page below it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+from constraints.decision import Decision
+from constraints.effects import Cap
+from constraints.errors import RequestError, UnknownSurfaceError
+from constraints.facts import day_of
+from constraints.page import POSITIONS_MAX, Page
+from constraints.policy import Policy, Surface
+from ranker.serving import page_token
+from ranker.serving.decode import Asked
+from ranker.serving.page_token import Seam
+from ranker.serving.state import InUse
+
+SHANGHAI: Final = timezone(timedelta(hours=8))  # no summer time since 1991; a date is its midnight
+
+
+def day_at(instant_us: int) -> int:
+    """Return the day in Asia/Shanghai, for microseconds since 1970 (UTC)."""
+    instant = datetime.fromtimestamp(instant_us // 1_000_000, UTC)
+    return day_of(instant.astimezone(SHANGHAI).date())
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A page and its place on the surface.
+
+    Attributes:
+        page: the page.
+        tail_ids: ids just above it, nearest last; empty text where nothing stood.
+        seam_unverified: it asked for a place below another page, and could not prove it.
+    """
+
+    page: Page
+    tail_ids: tuple[str, ...]
+    seam_unverified: bool
+
+
+def build_page(asked: Asked, using: InUse, keys: list[bytes], now_us: int) -> Placed:
+    """Describe the page a request is for.
+
+    Raises:
+        UnknownSurfaceError: the policy has no such surface, or is not the one expected.
+        RequestError: too many slots, or the page token is not for this page.
+    """
+    surface = _surface(asked, using.policy)
+    first_slot, tail_ids = _seam(asked, keys, now_us)
+    standing: Mapping[int, str] = {
+        **{at - len(tail_ids): key for at, key in enumerate(tail_ids) if key},
+        **{slot: key for slot, key in asked.reserved.items() if key},
+    }
+    facts = using.snapshot.gather(list(standing.values()))
+    page = Page(
+        surface=asked.surface,
+        terminal=asked.terminal,
+        day=day_at(now_us),
+        slot_count=asked.slot_count,
+        first_screen_slots=surface.first_screen(asked.terminal),
+        first_slot=first_slot,
+        is_recommended=surface.is_recommended,
+        viewer_class=asked.viewer_class,
+        is_personalised=asked.is_personalised,
+        reserved=sum(1 << slot for slot in asked.reserved),
+        tail_count=len(tail_ids),
+        standing=facts.aged() if using.facts_strict else facts,
+        standing_at=tuple(standing),
+    )
+    return Placed(page, tail_ids, bool(asked.first_slot) and not asked.page_token)
+
+
+def next_token(
+    asked: Asked, page: Page, decision: Decision, policy: Policy, keys: list[bytes], expires_s: int
+) -> str:
+    """Sign what the page below this one must know: as many ids as its windows look back to."""
+    look_back = [
+        effect.window_slots - 1
+        for rule in policy.rules_for(page)
+        for effect in rule.group_effects(page)
+        if isinstance(effect, Cap)
+    ]
+    above = [asked.reserved.get(slot, "") for slot in range(page.slot_count)]
+    for placement in decision.placements:
+        if placement.candidate >= 0:
+            above[placement.slot] = asked.id_text(placement.candidate)
+    seam = Seam(
+        surface=asked.surface,
+        terminal=asked.terminal,
+        session_id=asked.session_id,
+        first_slot=page.first_slot + page.slot_count,
+        tail_ids=tuple(above[-max(look_back, default=1) :]),
+        policy_digest=policy.digest,
+        expires_s=expires_s,
+    )
+    return page_token.sign(seam, keys)
+
+
+def _surface(asked: Asked, policy: Policy) -> Surface:
+    expected = asked.expected_policy_digest
+    if expected and expected != policy.digest:
+        raise UnknownSurfaceError(
+            f"expected_policy_digest: the policy in force is {policy.digest}",
+            reason="POLICY_DIGEST_MISMATCH",
+            field="expected_policy_digest",
+        )
+    surface = policy.surface(asked.surface)
+    if asked.slot_count > surface.slot_count_max:
+        raise RequestError(
+            f"slot_count: is {asked.slot_count}, `{asked.surface}` has at most"
+            f" {surface.slot_count_max}",
+            reason="SLOT_COUNT_OUT_OF_RANGE",
+            field="slot_count",
+        )
+    return surface
+
+
+def _seam(asked: Asked, keys: list[bytes], now_us: int) -> tuple[int, tuple[str, ...]]:
+    """Return the first slot and the ids above it, from the token if there is one."""
+    if not asked.page_token:
+        return 0, asked.tail_ids
+    seam = page_token.read(asked.page_token, keys, now_us / 1e6)
+    here = (asked.surface, asked.terminal, asked.session_id, asked.first_slot)
+    if here != (seam.surface, seam.terminal, seam.session_id, seam.first_slot):
+        raise RequestError(
+            "page_token: belongs to another surface, terminal, session or first_slot",
+            reason="PAGE_TOKEN_MISMATCH",
+            field="page_token",
+        )
+    tail_ids = seam.tail_ids[-(POSITIONS_MAX - asked.slot_count) :]
+    if asked.tail_ids and asked.tail_ids != tail_ids:
+        raise RequestError(
+            "tail_ids: differ from those of the page_token; leave them out",
+            reason="TAIL_IDS_DIFFER",
+            field="tail_ids",
+        )
+    return seam.first_slot, tail_ids
