@@ -12,7 +12,13 @@ from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from constraints.effects import HARD, LEVEL_MAX, GroupEffect, RowEffect
 from constraints.facts import BoolArray, Facts, FloatArray, IntArray, day_of
@@ -115,6 +121,12 @@ class Rule(Strict):
     def _dates_in_order(self) -> "Rule":
         if self.since and self.until and self.until <= self.since:
             raise ValueError("until: must be after since")
+        for name in type(self).model_fields:
+            table = getattr(self, name)
+            if isinstance(table, tuple) and any(isinstance(entry, Dated) for entry in table):
+                days = [entry.since for entry in table]
+                if days != sorted(set(days)):
+                    raise ValueError(f"{name}: the dates of its entries must rise")
         return self
 
     def applies(self, page: Page) -> bool:

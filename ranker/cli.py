@@ -34,7 +34,9 @@ from ranker.telemetry import log_as_json
 from ranker.v1 import rerank_pb2 as pb
 from ranker.v1 import rerank_pb2_grpc as pb_grpc
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
 facts_app = typer.Typer(no_args_is_help=True, help="What we hold true of titles and rooms.")
 policy_app = typer.Typer(no_args_is_help=True, help="The rules in force.")
 app.add_typer(facts_app, name="facts")

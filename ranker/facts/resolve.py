@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from constraints.errors import FactError, RequestError
-from constraints.facts import Facts, IntArray, Vocabulary
+from constraints.facts import Facts, IntArray, Kind, Vocabulary
 from ranker.facts.snapshot import Snapshot
 
 
@@ -36,6 +36,7 @@ def resolve(
         return facts, snapshot.themes
     themes = snapshot.themes.copy()
     sent = Facts.concatenate([_row(index, row, themes) for index, row in enumerate(inline)])
+    sent = sent.with_columns(kind=np.where(sent.kind == Kind.UNKNOWN, facts.kind, sent.kind))
     here = np.arange(len(facts))
     has_facts = np.array([any(row.values()) for row in inline])
     chosen = np.where(~facts.is_registered & has_facts, here + len(facts), here)

@@ -6,13 +6,26 @@ from constraints.errors import PolicyError
 from constraints.policy import Policy, parse_policy
 
 
-def load_policy(folder: Path) -> Policy:
-    """Read the policy of a folder.
+class PolicyFolder:
+    """A folder that is looked at again and again, and read only when a file changed."""
 
-    Raises:
-        PolicyError: a file cannot be read or says something it may not.
-    """
-    return parse_policy(read_files(sorted(folder.glob("*.toml"))) or _nothing(folder))
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._texts: dict[str, bytes] | None = None
+
+    def load(self) -> Policy | None:
+        """Return the policy of the folder, None when nothing changed since the last look.
+
+        Raises:
+            PolicyError: a file cannot be read or says something it may not.
+        """
+        texts = read_files(sorted(self._folder.glob("*.toml")))
+        if texts == self._texts:
+            return None
+        self._texts = texts
+        if not texts:
+            raise PolicyError(self._folder.name, "", "the folder holds no *.toml file")
+        return parse_policy(texts)
 
 
 def read_files(paths: list[Path]) -> dict[str, bytes]:
@@ -28,7 +41,3 @@ def read_files(paths: list[Path]) -> dict[str, bytes]:
         except OSError as error:
             raise PolicyError(path.name, "", (error.strerror or "cannot be read").lower()) from None
     return texts
-
-
-def _nothing(folder: Path) -> dict[str, bytes]:
-    raise PolicyError(folder.name, "", "the folder holds no *.toml file")

@@ -73,25 +73,35 @@ def build_page(asked: Asked, using: InUse, keys: list[bytes], now_us: int) -> Pl
 
 
 def next_token(
-    asked: Asked, page: Page, decision: Decision, policy: Policy, keys: list[bytes], expires_s: int
+    asked: Asked,
+    placed: Placed,
+    decision: Decision,
+    policy: Policy,
+    keys: list[bytes],
+    expires_s: int,
 ) -> str:
-    """Sign what the page below this one must know: as many ids as its windows look back to."""
+    """Sign what the page below this one must know: as many ids as its windows look back to.
+
+    They reach past a page that is shorter than a window, into what stood above it.
+    """
+    page = placed.page
     look_back = [
         effect.window_slots - 1
         for rule in policy.rules_for(page)
         for effect in rule.group_effects(page)
         if isinstance(effect, Cap)
     ]
-    above = [asked.reserved.get(slot, "") for slot in range(page.slot_count)]
+    here = [asked.reserved.get(slot, "") for slot in range(page.slot_count)]
     for placement in decision.placements:
         if placement.candidate >= 0:
-            above[placement.slot] = asked.id_text(placement.candidate)
+            here[placement.slot] = asked.id_text(placement.candidate)
+    above = (*placed.tail_ids, *here)
     seam = Seam(
         surface=asked.surface,
         terminal=asked.terminal,
         session_id=asked.session_id,
         first_slot=page.first_slot + page.slot_count,
-        tail_ids=tuple(above[-max(look_back, default=1) :]),
+        tail_ids=above[-max(look_back, default=1) :],
         policy_digest=policy.digest,
         expires_s=expires_s,
     )

@@ -9,7 +9,7 @@ from constraints.errors import FactsUnavailableError, PolicyError
 from constraints.policy import Policy
 from ranker.facts.snapshot import Snapshot
 from ranker.facts.store import FactStore
-from ranker.policies.folder import load_policy
+from ranker.policies.folder import PolicyFolder
 from ranker.settings import Settings
 from ranker.telemetry import FACTS_AGE, FACTS_REVISION, RELOADS, alarm, note
 
@@ -46,8 +46,11 @@ class State:
         self._settings = settings
         self._now_s = monotonic_s
         self._stop = threading.Event()
-        self._policy = load_policy(settings.policy_dir)
-        self._fault = ""
+        self._folder = PolicyFolder(settings.policy_dir)
+        policy = self._folder.load()
+        assert policy is not None, "the first look always reads"
+        self._fault = ""  # what was last reported of a policy that was refused
+        self._policy = policy
         with FactStore(settings.data_dir) as store:
             self._confirmed_s = self._now_s()
             self._snapshot = Snapshot.build(store)
@@ -92,15 +95,15 @@ class State:
 
     def _refresh_policy(self) -> None:
         try:
-            policy = load_policy(self._settings.policy_dir)
+            policy = self._folder.load()
         except PolicyError as error:
             if str(error) != self._fault:
                 self._fault = str(error)
                 RELOADS.labels("policy", "refused").inc()
                 alarm("POLICY_REFUSED", "the last good policy stays in force", fault=str(error))
             return
-        self._fault = ""
-        if policy.digest != self._policy.digest:
+        self._fault = self._fault if policy is None else ""
+        if policy is not None and policy.digest != self._policy.digest:
             self._policy = policy
             RELOADS.labels("policy", "loaded").inc()
             note("policy loaded", digest=policy.digest, rules=len(policy.rules))
