@@ -22,11 +22,13 @@ class Block:
 class Cap:
     """Show at most `most` of a group in `slots`, or in any run of `window_slots`.
 
-    A run reaches back into the tail; `slots` is ignored when `window_slots` is given.
+    `above` positions just above slot 0 are counted with `slots`. A run reaches back into the tail
+    by itself; `slots` is ignored when `window_slots` is given.
     """
 
     most: int
     slots: int = 0
+    above: int = 0
     window_slots: int = 0
     level: int = HARD
 

@@ -178,7 +178,7 @@ def _parse_day(text: str) -> int:
         when = date.fromisoformat(text)
     except ValueError:
         when = None
-    if when is None or not 2000 <= when.year < 2100 or len(text) != 10:
+    if when is None or not 2000 <= when.year < 2100 or text != when.isoformat():
         raise ValueError(f"`{quoted(text)}` is not a date like 2026-09-01, year 2000 to 2099")
     return day_of(when)
 
@@ -217,9 +217,9 @@ class Facts:
     support_until: IntArray = _column(np.int32, empty=DAY_MAX, inclusive=True)
     plan: IntArray = _column(np.uint8, enum=Plan, ages=True)
     plan_listed_on: IntArray = _column(np.int32, empty=UNKNOWN_DAY)
-    room_grade: IntArray = _column(np.uint8, enum=Grade, ages=True)
-    anchor_grade: IntArray = _column(np.uint8, enum=Grade, ages=True)
-    rated_on: IntArray = _column(np.int32, empty=UNKNOWN_DAY)
+    room_grade: IntArray = _column(np.uint8, enum=Grade)
+    anchor_grade: IntArray = _column(np.uint8, enum=Grade)
+    rated_on: IntArray = _column(np.int32, empty=UNKNOWN_DAY, ages=True)
     restriction: IntArray = _column(np.uint8, enum=Restriction)
     restriction_from: IntArray = _column(np.int32, empty=DAY_MIN)
     restriction_until: IntArray = _column(np.int32, empty=DAY_MAX, inclusive=True)
@@ -249,9 +249,13 @@ class Facts:
         return type(self)(*(columns.get(f.name, getattr(self, f.name)) for f in fields(self)))
 
     def aged(self) -> Self:
-        """Return the same rows with every fact that a stale source may have changed UNKNOWN."""
-        zero = np.zeros(len(self), np.uint8)
-        return self.with_columns(**{f.name: zero for f in fields(self) if "ages" in f.metadata})
+        """Return the same rows with every fact that a stale source may have changed UNKNOWN.
+
+        INVARIANT: this never opens a slot. So a grade is kept and only its day forgotten: the worst
+        grade, once known, is not better for being old.
+        """
+        ageing = (f.name for f in fields(self) if "ages" in f.metadata)
+        return self.with_columns(**{name: np.zeros_like(getattr(self, name)) for name in ageing})
 
     @classmethod
     def unknown(cls, count: int, kind: IntArray | None = None) -> Self:

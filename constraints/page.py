@@ -63,6 +63,11 @@ class Page:
         return slots_from(0, self.slot_count)
 
     @property
+    def first_screen_above(self) -> int:
+        """Positions above this page that are on a first screen this page continues."""
+        return min(self.first_slot, self.tail_count) if self.first_screen else 0
+
+    @property
     def first_screen(self) -> int:
         """Word of the slots of this page that are seen without scrolling."""
         seen = self.first_screen_slots - self.first_slot

@@ -5,18 +5,16 @@ It is written in TOML, over as many files as its authors like; together they are
 
 import hashlib
 import json
-import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import cache, reduce
-from operator import or_
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 
 from constraints.errors import PolicyError, UnknownSurfaceError
+from constraints.facts import quoted
+from constraints.faults import did_you_mean, place_and_fault, toml_fault
 from constraints.law import law_rows
 from constraints.page import SLOTS_MAX, Page
 from constraints.rule import Name, Rule, Strict
@@ -27,6 +25,7 @@ RULES_MAX: Final = 200  # LIMIT: rules of a policy
 WEIGHT_RANGE: Final = (0.25, 2.0)
 Slots = Annotated[int, Field(ge=1, le=SLOTS_MAX)]
 Factor = Annotated[float, Field(gt=0, le=10)]
+Model = TypeVar("Model", bound=Strict)
 
 
 class Surface(Strict):
@@ -96,7 +95,7 @@ def parse_policy(texts: Mapping[str, bytes]) -> Policy:
         PolicyError: naming file, place and fault of the first mistake.
     """
     surfaces: dict[str, Surface] = {}
-    rules: list[Rule] = []
+    placed: list[tuple[str, int, Rule]] = []
     owner: dict[str, str] = {}
     weight_range: tuple[float, float] | None = None
     for name in sorted(texts):
@@ -105,8 +104,8 @@ def parse_policy(texts: Mapping[str, bytes]) -> Policy:
             _once(owner, f"surface `{key}`", name, f"surface.{key}")
             surfaces[key] = surface
         for index, raw in enumerate(file.rules):
-            rules.append(_parse_rule(raw, name, index))
-            _once(owner, f"rule `{rules[-1].id}`", name, f"rules.{index}.id")
+            placed.append((name, index, _parse_rule(raw, name, index)))
+            _once(owner, f"rule `{placed[-1][2].id}`", name, f"rules.{index}.id")
         if file.weight_range:
             _once(owner, "weight_range", name, "weight_range")
             weight_range = file.weight_range
@@ -114,9 +113,10 @@ def parse_policy(texts: Mapping[str, bytes]) -> Policy:
                 raise PolicyError(name, "weight_range", "must include 1")
     if not surfaces:
         raise PolicyError(", ".join(sorted(texts)) or "policy", "", "has no surface")
-    if len(rules) > RULES_MAX:
-        raise PolicyError("policy", "rules", f"has more than {RULES_MAX} rules")
-    _check_scopes(rules, surfaces, owner)
+    if len(placed) > RULES_MAX:
+        raise PolicyError("policy", "", f"has more than {RULES_MAX} rules")
+    _check_scopes(placed, surfaces)
+    rules = [rule for _, _, rule in placed]
     limits = weight_range or WEIGHT_RANGE
     return Policy(surfaces, tuple(rules), limits, _digest(surfaces, rules, limits))
 
@@ -125,41 +125,45 @@ def _load(name: str, text: bytes) -> dict[str, Any]:
     if len(text) > FILE_BYTES_MAX:
         raise PolicyError(name, "", f"is larger than {FILE_BYTES_MAX} bytes")
     try:
-        return tomllib.loads(text.decode("utf-8"))
+        frozen: dict[str, Any] = _frozen(tomllib.loads(text.decode("utf-8")))
     except UnicodeDecodeError:
         raise PolicyError(name, "", "is not UTF-8 text") from None
     except RecursionError:
         raise PolicyError(name, "", "is nested too deeply") from None
-    except tomllib.TOMLDecodeError as error:
-        fault = str(error)
-        raise PolicyError(name, "", f"is not TOML: {fault[0].lower()}{fault[1:]}") from None
+    except ValueError as error:  # TOMLDecodeError, or a number too long for Python
+        raise PolicyError(name, "", toml_fault(error)) from None
+    if isinstance(frozen.get("rules"), dict):
+        raise PolicyError(name, "rules", "must be a list: write [[rules]], with two brackets")
+    return frozen
 
 
 def _once(owner: dict[str, str], what: str, name: str, place: str) -> None:
     if what in owner:
-        raise PolicyError(name, place, f"{what} already stands in {owner[what]}")
+        raise PolicyError(name, place, f"{quoted(what, 200)} already stands in {owner[what]}")
     owner[what] = name
 
 
 def _parse_rule(raw: dict[str, Any], name: str, index: int) -> Rule:
-    rule: Rule = _parse(_any_rule(), raw, name, f"rules.{index}")
+    place, kind = f"rules.{index}", raw.get("type")
+    if kind is None:
+        raise PolicyError(name, f"{place}.type", "is missing")
+    if not isinstance(kind, str) or kind not in rule_types():
+        fault = f"`{quoted(str(kind))}` is no rule type; known are {', '.join(rule_types())}"
+        raise PolicyError(name, f"{place}.type", fault)
+    rule = _parse(rule_types()[kind], raw, name, place)
     if rule.source not in law_rows():
-        raise PolicyError(name, f"rules.{index}.source", f"`{rule.source}` is no row of the law")
+        hint = did_you_mean(rule.source, set(law_rows()))
+        fault = f"`{quoted(rule.source)}` is no row of law.toml{hint}"
+        raise PolicyError(name, f"{place}.source", fault)
     return rule
 
 
-@cache
-def _any_rule() -> TypeAdapter[Any]:
-    union: Any = reduce(or_, rule_types().values())
-    return TypeAdapter(Annotated[union, Field(discriminator="type")])
-
-
-def _parse(model: type[BaseModel] | TypeAdapter[Any], raw: Any, name: str, place: str) -> Any:
-    adapter = model if isinstance(model, TypeAdapter) else TypeAdapter(model)
+def _parse(model: type[Model], raw: dict[str, Any], name: str, place: str) -> Model:
     try:
-        return adapter.validate_python(_frozen(raw))
+        return model.model_validate(raw)
     except ValidationError as error:
-        raise PolicyError(name, *_place_and_fault(error, place)) from None
+        within, fault = place_and_fault(error, model)
+        raise PolicyError(name, ".".join(filter(None, (place, within))), fault) from None
 
 
 def _frozen(value: Any) -> Any:
@@ -169,21 +173,14 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(inner) for inner in value) if isinstance(value, list) else value
 
 
-def _check_scopes(rules: list[Rule], surfaces: dict[str, Surface], owner: dict[str, str]) -> None:
+def _check_scopes(placed: list[tuple[str, int, Rule]], surfaces: dict[str, Surface]) -> None:
     terminals = {name for surface in surfaces.values() for name in surface.first_screen_slots}
-    for rule in rules:
+    for file, index, rule in placed:
         for field, known in (("surfaces", set(surfaces)), ("terminals", terminals)):
-            for name in getattr(rule, field):
+            for entry, name in enumerate(getattr(rule, field)):
                 if name not in known:
-                    place = f"rule {rule.id}: {field}"
-                    raise PolicyError(
-                        owner[f"rule `{rule.id}`"], place, f"`{name}`{_or_else(name, known)}"
-                    )
-
-
-def _or_else(name: str, known: set[str]) -> str:
-    near = get_close_matches(name, sorted(known), 1)
-    return f" is not known; did you mean `{near[0]}`?" if near else " is not known"
+                    fault = f"`{quoted(name)}` is not known{did_you_mean(name, known)}"
+                    raise PolicyError(file, f"rules.{index}.{field}.{entry}", fault)
 
 
 def _digest(
@@ -196,60 +193,3 @@ def _digest(
     }
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-_FAULTS: Final[dict[str, str]] = {
-    "missing": "is missing",
-    "greater_than": "must be greater than {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than": "must be less than {lt}",
-    "less_than_equal": "must be at most {le}",
-    "literal_error": "must be {expected}",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "finite_number": "must be finite",
-    "bool_type": "must be true or false",
-    "string_type": "must be a text",
-    "string_too_short": "must not be empty",
-    "string_too_long": "must have at most {max_length} characters",
-    "date_type": "must be a date like 2026-09-01, without quotes",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
-    "union_tag_not_found": "type is missing",
-}
-
-
-def _place_and_fault(error: ValidationError, place: str) -> tuple[str, str]:
-    """Put the first mistake into the operator's words.
-
-    Returns:
-        The dotted place (rules.1.most_on_page) and the fault.
-    """
-    first = error.errors(include_url=False)[0]
-    loc = [str(part) for part in first["loc"] if str(part) not in rule_types()]
-    context = first.get("ctx", {})
-    kind = first["type"]
-    if kind == "value_error":
-        field, _, fault = str(context["error"]).partition(": ")
-        loc, fault = ([*loc, field], fault) if fault else (loc, field)
-    elif kind == "extra_forbidden":
-        fault = "is not a field here" + "".join(_near_fields(error, loc))
-    elif kind == "union_tag_invalid":
-        known = ", ".join(rule_types())
-        loc, fault = [*loc, "type"], f"`{context['tag']}` is no rule type; known are {known}"
-    elif kind == "string_pattern_mismatch":
-        fault = "must be kebab-case: small letters, digits and single hyphens"
-    else:
-        words = _FAULTS.get(kind, first["msg"][0].lower() + first["msg"][1:])
-        fault = re.sub(r"\{(\w+)\}", lambda match: str(context[match[1]]), words)
-    return ".".join(filter(None, [place, *loc])), fault
-
-
-def _near_fields(error: ValidationError, loc: list[str]) -> Iterator[str]:
-    known = set(Surface.model_fields) | set(_File.model_fields)
-    for rule_type in rule_types().values():
-        known |= set(rule_type.model_fields)
-    for near in get_close_matches(loc[-1], sorted(known), 1):
-        yield f"; did you mean `{near}`?"

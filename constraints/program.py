@@ -11,7 +11,7 @@ import numpy as np
 
 from constraints.effects import HARD, Block, Floor, GroupEffect, RowEffect, Sink, Weight
 from constraints.facts import BoolArray, Facts, FloatArray, IntArray, WordArray
-from constraints.page import Page
+from constraints.page import Page, slots_from
 from constraints.rule import Rule, Verdicts
 
 UNCAPPED: Final = 127
@@ -228,7 +228,9 @@ def _spans(rows: list[tuple[int, int, GroupEffect]], group_count: int, page: Pag
             mask[column] = effect.slots << tail_count
         else:
             table[:, column] = effect.level, 0, effect.most, effect.window_slots, rule_index
-            mask[column] = everywhere if effect.window_slots else effect.slots << tail_count
+            above = slots_from(tail_count - effect.above, tail_count)
+            counted = effect.slots << tail_count | above
+            mask[column] = everywhere if effect.window_slots else counted
     start = np.searchsorted([group for group, _, _ in rows], np.arange(group_count + 1))
     level, least, most, window, rule = table
     assert (least[level == HARD] == 0).all(), "INVARIANT: a floor is soft"

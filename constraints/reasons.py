@@ -65,6 +65,8 @@ class Reasons:
 
     def blocked(self, utility: FloatArray) -> tuple[tuple[Blocked, ...], int]:
         """List the candidates that may stand nowhere on the page, most useful first."""
+        if not self.program.open:  # the caller fills every slot itself: no rule's doing
+            return (), 0
         nowhere = np.flatnonzero(self.program.eligible == 0)
         listed = nowhere[np.argsort(-utility[nowhere], kind="stable")][:BLOCKED_MAX]
         page = self.program.open

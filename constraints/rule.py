@@ -179,8 +179,3 @@ class Rule(Strict):
         """Judge the finished slate. Rules that count override this and call it too."""
         for slot in np.flatnonzero(self.breaches(shown.facts, page) & shown.is_filled):
             yield Violation(self.id, HARD, (int(slot),), 1)
-
-
-def bits(word: int, count: int) -> BoolArray:
-    """Unpack a word of slots: (count,) bool."""
-    return np.array([word >> j & 1 for j in range(count)], np.bool_)

@@ -110,16 +110,18 @@ def serve(
     log_as_json()
     given = {"port": port, "data_dir": data_dir, "policy_dir": policy_dir}
     server = Server(_settings(**given, metrics_port=metrics_port))
+    stop = _stop_asked()
     server.start()
-    _until_stopped(server)
+    stop.wait()
+    server.stop()
 
 
-def _until_stopped(server: Server) -> None:
+def _stop_asked() -> threading.Event:
+    """Return what a signal to stop sets; from now on none kills us before the drain."""
     stop = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
-    stop.wait()
-    server.stop()
+    return stop
 
 
 @app.command()
@@ -140,6 +142,7 @@ def demo(
             outcome = import_csv(store, name, sample.joinpath(name).read_bytes(), at_us=_now_us())
             _report(outcome)
     server = Server(settings)
+    stop = _stop_asked()
     server.start()
     request = parse_request(sample.joinpath("home.json").read_bytes())
     reply = _call(server.address, request)
@@ -148,10 +151,9 @@ def demo(
     else:
         PageView(request, reply, _titles(settings), lang).show(console)
         console.print(f"\nserving on {server.address}; Ctrl-C stops")
-    if once:
-        server.stop()
-        return
-    _until_stopped(server)
+    if not once:
+        stop.wait()
+    server.stop()
 
 
 @app.command()

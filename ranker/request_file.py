@@ -30,7 +30,7 @@ def parse_request(content: bytes, surface: str = "") -> pb.RerankRequest:
     """
     try:
         values = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _bad("request", f"is not JSON: {error}") from None
     if not isinstance(values, dict):
         raise _bad("request", "must be a JSON object")

@@ -11,7 +11,7 @@ import constraints
 SHIPPED_POLICIES: Final = Path(constraints.__file__).parent / "policies"
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
 
 
 class Settings(BaseSettings):
@@ -51,4 +51,4 @@ class Settings(BaseSettings):
     age_s_max: Seconds = 3_600.0
     poll_s: Seconds = 1.0
     page_token_s_max: Annotated[int, Field(ge=1, le=86_400)] = 1_800
-    drain_s: Annotated[float, Field(ge=0)] = 10.0
+    drain_s: Annotated[float, Field(ge=0, le=3_600)] = 10.0

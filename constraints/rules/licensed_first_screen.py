@@ -1,4 +1,4 @@
-"""Only licensed, rechecked dramas on the home page's first screen."""
+"""Only licensed dramas on first screens and in zones; on the home page rechecked ones."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
@@ -9,7 +9,7 @@ from pydantic import Field
 from constraints.effects import HARD, Block, Cap, GroupEffect, RowEffect
 from constraints.facts import Document, DocumentStatus, Facts, IntArray, Recheck, date_of
 from constraints.page import Page
-from constraints.rule import Dated, Day, Rule, Shown, Verdicts, Violation, bits, in_force
+from constraints.rule import Dated, Day, Rule, Shown, Verdicts, Violation, in_force
 
 UNLICENSED, NOT_RECHECKED = 1, 2
 
@@ -17,7 +17,8 @@ UNLICENSED, NOT_RECHECKED = 1, 2
 class LicensedFirstScreen(Rule):
     """Keep unlicensed titles, and licensed ones without NRTA's recheck, off the first screen.
 
-    Law: FS-01, notice 345 (2022) three (two) 7, since 2022-11-14, and notice 128 (2022) art. 4(3);
+    Law: FS-01, notice 345 (2022) three (two) 7, since 2022-11-14, and notice 128 (2022) art. 4(3),
+        since 2022-06-01, which names zones and columns (专区专栏) beside the first screen;
         FS-02, notice 35 (2024) three 1, since 2024-02-05.
     Reading: licensed means a 审字 licence, verified in a register, valid on the day. "Gradually
         leave" is a share of the first screen that unlicensed dramas may still take, by date; the
@@ -27,12 +28,14 @@ class LicensedFirstScreen(Rule):
     Effect: Block, level 0; during the phase-out Cap, level 0, on the unlicensed.
 
     Attributes:
-        unlicensed_share: dated share of first-screen slots, 0 to 1, rounded down to slots.
+        slots: `first_screen`, or `page` where the whole surface is a zone or column.
+        unlicensed_share: dated share of those slots, 0 to 1, rounded down to slots.
         recheck: dated: `off`, `lead` (the first `lead_slots`) or `first_screen`.
         lead_slots: slots that count as the lead (首推).
     """
 
     type: Literal["licensed_first_screen"]
+    slots: Literal["first_screen", "page"] = "first_screen"
     unlicensed_share: tuple[Dated[Annotated[float, Field(ge=0, le=1)]], ...] = ()
     recheck: tuple[Dated[Literal["off", "lead", "first_screen"]], ...] = ()
     lead_slots: Annotated[int, Field(ge=1, le=50)] = 1
@@ -52,7 +55,7 @@ class LicensedFirstScreen(Rule):
     def effects(self, page: Page) -> Mapping[int, tuple[RowEffect, ...]]:
         """Block both verdicts where the day asks it; a running quota caps the unlicensed."""
         recheck = self._recheck_slots(page)
-        unlicensed = recheck if self._unlicensed_slots(page) else page.first_screen
+        unlicensed = recheck if self._unlicensed_slots(page) else self._licensed_slots(page)
         return {UNLICENSED: (Block(unlicensed),), NOT_RECHECKED: (Block(recheck),)}
 
     def groups(self, facts: Facts, day: Day) -> IntArray:
@@ -62,12 +65,18 @@ class LicensedFirstScreen(Rule):
     def group_effects(self, page: Page) -> tuple[GroupEffect, ...]:
         """Cap the unlicensed on the first screen while the phase-out runs."""
         quota = self._unlicensed_slots(page)
-        return (Cap(quota, slots=page.first_screen),) if quota else ()
+        above = 0 if self.slots == "page" else page.first_screen_above
+        return (Cap(quota, self._licensed_slots(page), above),) if quota else ()
+
+    def _licensed_slots(self, page: Page) -> int:
+        return page.slots if self.slots == "page" else page.first_screen
 
     def _unlicensed_slots(self, page: Page) -> int:
-        if page.first_slot:  # a screen split over pages: the first page has used the quota
-            return 0
         share = in_force(self.unlicensed_share, page.day) or 0.0
+        if self.slots == "page":
+            return int(share * page.slot_count)
+        if page.first_slot > page.tail_count:  # what stood above is not known: it used the quota
+            return 0
         return int(share * page.first_screen_slots)
 
     def _recheck_slots(self, page: Page) -> int:
@@ -83,17 +92,21 @@ class LicensedFirstScreen(Rule):
             share = quota.value if quota.since <= today else share
         for step in self.recheck:
             scope = step.value if step.since <= today else scope
-        allowed = int(share * page.first_screen_slots) if page.first_slot == 0 else 0
-        on_screen = bits(page.first_screen, page.slot_count)
-        for row, at in enumerate(page.standing_at):  # what the caller shows uses the quota too
-            if at >= 0 and on_screen[at] and page.standing.is_drama[row]:
+        whole_page, top = self.slots == "page", page.first_screen_slots - page.first_slot
+        allowed = int(share * (page.slot_count if whole_page else page.first_screen_slots))
+        if not whole_page and page.first_slot > page.tail_count:
+            allowed = 0
+        for row, at in enumerate(page.standing_at):  # what others show there uses the quota too
+            counted = at >= 0 if whole_page else -page.first_slot <= at < top
+            if counted and page.standing.is_drama[row]:
                 allowed -= not self._is_licensed(page.standing, row, page.day)
-        on_screen &= shown.is_filled & shown.facts.is_drama
-        for slot in np.flatnonzero(on_screen).tolist():
+        for slot in np.flatnonzero(shown.is_filled & shown.facts.is_drama).tolist():
+            if slot >= top and not whole_page:
+                continue
             licensed = self._is_licensed(shown.facts, slot, page.day)
             rechecked = licensed and shown.facts.recheck[slot] == Recheck.PASSED
-            absolute = page.first_slot + slot
-            asked = scope == "first_screen" or (scope == "lead" and absolute < self.lead_slots)
+            lead = scope == "lead" and page.first_slot + slot < self.lead_slots
+            asked = slot < top and (scope == "first_screen" or lead)
             if (asked and not rechecked) or (not licensed and allowed <= 0):
                 yield Violation(self.id, HARD, (slot,), 1)
             else:

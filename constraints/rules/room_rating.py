@@ -1,8 +1,8 @@
 """Live rooms are demoted, sunk, stopped or removed by their violation rating and by orders."""
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
-from typing import Annotated, Literal
+from itertools import chain, pairwise
+from typing import Annotated, Final, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -15,6 +15,7 @@ from constraints.rule import Day, Rule, Shown, Verdicts, Violation
 # Verdicts 1 to 5 demote a room of that grade; then, each stricter than the last:
 SINK, STOP, REMOVE = 6, 7, 8
 GradeName = Literal["a", "b", "c", "d", "e"]
+SCALE: Final[tuple[GradeName, ...]] = ("a", "b", "c", "d", "e")
 _BY_ORDER = {
     Restriction.RECTIFY: SINK,
     Restriction.SINK: SINK,
@@ -37,7 +38,8 @@ class RoomRating(Rule):
 
     Attributes:
         demote: grade → factor, above 0 and below 1.
-        sink, stop, remove: grades that get the measure. A grade in none of these is kept.
+        sink, stop, remove: grades that get the measure. A grade in none of these is kept. A worse
+            grade may not be treated better than a better one.
         rating_days_max: a rating older than this many days is stale.
     """
 
@@ -56,6 +58,15 @@ class RoomRating(Rule):
                 raise ValueError(f"grade `{name}` has more than one measure")
         if len(set(self.stop + self.remove)) == len(Grade) - 1:
             raise ValueError("stop: some grade must stay recommendable")
+        measures, factor = self._measures(), self.demote.get
+        # A kept or demoted grade has a verdict below SINK; among those the factor decides.
+        severity = [
+            (max(int(m), SINK - 1), -factor(g, 1.0))
+            for g, m in zip(SCALE, measures[1:], strict=True)
+        ]
+        for better, worse in pairwise(range(len(SCALE))):
+            if severity[worse] < severity[better]:
+                raise ValueError(f"grade `{SCALE[worse]}` is treated better than `{SCALE[better]}`")
         return self
 
     def _measures(self) -> IntArray:
@@ -126,11 +137,10 @@ class RoomRating(Rule):
 
     def _standing(self, shown: Facts, slot: int, day: Day) -> tuple[GradeName, Restriction]:
         """Return the grade a room is treated as, and the order in force against it."""
-        scale: tuple[GradeName, ...] = ("a", "b", "c", "d", "e")
-        recommendable = [g for g in scale if g not in self.stop and g not in self.remove]
+        recommendable = [g for g in SCALE if g not in self.stop and g not in self.remove]
         known = [int(g) for g in (shown.room_grade[slot], shown.anchor_grade[slot]) if g]
         fresh = shown.rated_on[slot] > 0 and day - shown.rated_on[slot] <= self.rating_days_max
-        grade = scale[max(known) - 1] if known else "a"
+        grade = SCALE[max(known) - 1] if known else "a"
         if len(known) < 2 or not fresh:
             grade = max(grade, recommendable[-1])
         running = shown.restriction_from[slot] <= day < shown.restriction_until[slot]

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from constraints.effects import Cap, GroupEffect
 from constraints.facts import BoolArray, Facts, IntArray, Kind
 from constraints.page import POSITIONS_MAX, SLOTS_MAX, Page
-from constraints.rule import Day, Level, Rule, Shown, Violation, bits
+from constraints.rule import Day, Level, Rule, Shown, Violation
 
 Most = Annotated[int, Field(ge=1, le=SLOTS_MAX)]
 UNKNOWN_THEME = 0
@@ -47,7 +47,7 @@ class ThemeCap(Rule):
             raise ValueError("most_in_window: needs window_slots, and window_slots needs it")
         if not (self.most_in_window or self.most_on_page or self.most_on_first_screen):
             raise ValueError(
-                "caps nothing: give most_in_window, most_on_page or most_on_first_screen"
+                "caps nothing; give most_in_window, most_on_page or most_on_first_screen"
             )
         return self
 
@@ -71,7 +71,8 @@ class ThemeCap(Rule):
         if self.most_on_page:
             caps.append(Cap(self.most_on_page, slots=page.slots, level=self.level))
         if self.most_on_first_screen and page.first_screen:
-            caps.append(Cap(self.most_on_first_screen, slots=page.first_screen, level=self.level))
+            screen, above = page.first_screen, page.first_screen_above
+            caps.append(Cap(self.most_on_first_screen, screen, above, level=self.level))
         return tuple(caps)
 
     def check(self, shown: Shown, page: Page) -> Iterator[Violation]:
@@ -112,8 +113,9 @@ class ThemeCap(Rule):
         if self.most_on_page:
             yield self.most_on_page, [range(page.slot_count)]
         if self.most_on_first_screen:
-            screen = bits(page.first_screen, page.slot_count)
-            yield self.most_on_first_screen, [range(int(screen.sum()))]
+            below = min(page.first_screen_slots - page.first_slot, page.slot_count)
+            if below > 0:
+                yield self.most_on_first_screen, [range(-page.first_slot, below)]
 
     def _excess(
         self, ours: set[int], others: set[int], most: int, places: list[range]

@@ -6,12 +6,13 @@ import os
 import threading
 import uuid
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from constraints.errors import OverloadedError, SettingsError
 from ranker.telemetry import alarm
 
 _TAIL_BYTES: Final = 1 << 20
+_HEADER: Final = b'{"origin":"slotwarden/'
 
 
 class DecisionLog:
@@ -36,30 +37,31 @@ class DecisionLog:
         except OSError:
             os.close(self._file)
             raise SettingsError(f"{self.path.name}: another server writes this log") from None
+        self._torn_at: int | None = None  # where a part of a line stands that could not be cut off
         self.is_healthy = True
         self._recover()
 
     def _recover(self) -> None:
         """Find the last whole line, cut what follows it, and go on from its number."""
         size = os.fstat(self._file).st_size
-        if size == 0:
-            self.origin, self.sequence = f"slotwarden/{uuid.uuid4()}", 0
-            self._write({"origin": self.origin, "sequence": 0})
-            return
         with self.path.open("rb") as file:
-            first = file.readline()
-            file.seek(max(0, size - _TAIL_BYTES))
-            tail = file.read()
+            first, tail = file.readline(), _tail(file, size)
+        whole = tail.rfind(b"\n") + 1
+        last = tail[:whole].rstrip(b"\n").rpartition(b"\n")[2]
         try:
-            self.origin = str(json.loads(first)["origin"])
+            if whole:
+                self.origin = str(json.loads(first)["origin"])
+                self.sequence = int(json.loads(last)["sequence"])
+            elif not (tail.startswith(_HEADER) or _HEADER.startswith(tail)):
+                raise ValueError
         except (ValueError, TypeError, KeyError):
             raise SettingsError(f"{self.path.name}: is not a decision log") from None
-        whole = tail.rfind(b"\n") + 1
         if whole < len(tail):
             os.ftruncate(self._file, size - len(tail) + whole)
             alarm("DECISION_LOG_TORN", "a line cut short by a crash was dropped from the log")
-        last = tail[:whole].rstrip(b"\n").rpartition(b"\n")[2]
-        self.sequence = int(json.loads(last)["sequence"])
+        if not whole:
+            self.origin, self.sequence = f"slotwarden/{uuid.uuid4()}", 0
+            self._write({"origin": self.origin, "sequence": 0})
 
     def append(self, record: dict[str, Any]) -> int:
         """Append one record.
@@ -78,11 +80,15 @@ class DecisionLog:
 
     def _write(self, record: dict[str, Any]) -> None:
         line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-        before = os.fstat(self._file).st_size
         try:
-            written = os.write(self._file, line)
-            if written != len(line):
+            if self._torn_at is not None:
+                os.ftruncate(self._file, self._torn_at)
+                self._torn_at = None
+            before = os.fstat(self._file).st_size
+            if os.write(self._file, line) != len(line):
+                self._torn_at = before
                 os.ftruncate(self._file, before)
+                self._torn_at = None
                 raise OSError("short write")
         except OSError as error:
             self.is_healthy = False
@@ -95,5 +101,17 @@ class DecisionLog:
     def close(self) -> None:
         """Sync and close the file."""
         with self._lock:
-            os.fsync(self._file)
-            os.close(self._file)
+            file, self._file = self._file, -1  # a call that outlasts us must not write elsewhere
+            os.fsync(file)
+            os.close(file)
+
+
+def _tail(file: BinaryIO, size: int) -> bytes:
+    """Read the end of the file, at least from where the last whole line begins."""
+    span = _TAIL_BYTES
+    while True:
+        file.seek(max(0, size - span))
+        tail = file.read()
+        if span >= size or tail.count(b"\n") > 1:
+            return tail
+        span *= 2

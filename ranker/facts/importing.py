@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from constraints.errors import FactError
-from constraints.facts import COLUMNS, TEXT_CHARS_MAX, Vocabulary, parse_row
+from constraints.facts import COLUMNS, TEXT_CHARS_MAX, Vocabulary, parse_row, quoted
 from ranker.facts.store import Entity, FactStore, Row
 
 ID_CHARS_MAX: Final = 128  # LIMIT: characters of an id
@@ -105,11 +105,13 @@ def _read(store: FactStore, content: bytes, outcome: Import) -> Iterator[tuple[E
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return refuse(content[: error.start].count(b"\n") + 1, "", "is not UTF-8 text")
+    if "\0" in text:
+        return refuse(text[: text.index("\0")].count("\n") + 1, "", "holds a NUL character")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     seen: set[str] = set()
-    number = 1
+    number = 0  # the last row that could be read
     try:
-        header = next(reader, [])
+        header, number = next(reader, []), 1
         entity = _entity(header)
         if isinstance(entity, Fault):
             return refuse(1, entity.column, entity.fault)
@@ -142,7 +144,7 @@ def _entity(header: list[str]) -> Entity | Fault:
         if key in header:
             for name in header:
                 if name != key and name not in columns:
-                    return Fault("", 1, name, "is not a column here")
+                    return Fault("", 1, quoted(name), "is not a column here")
                 if header.count(name) > 1:
                     return Fault("", 1, name, "stands twice in the header")
             return entity
@@ -169,7 +171,8 @@ def _check(store: FactStore, entity: Entity) -> Check:
         if key in subjects:
             raise FactError("candidate_id", f"`{key}` is already the id of a subject")
         if row.get("subject_id", "") not in subjects:
-            raise FactError("subject_id", f"`{row.get('subject_id', '')}` is not a known subject")
+            fault = f"`{quoted(row.get('subject_id', ''))}` is not a known subject"
+            raise FactError("subject_id", fault)
 
     themes = Vocabulary()
 
@@ -194,6 +197,8 @@ def _alias_check(aliases: dict[str, str]) -> Check:
             raise FactError("theme", "is missing")
         if theme == key:
             raise FactError("theme", f"`{key}` is an alias of itself")
+        if len(theme) > TEXT_CHARS_MAX:
+            raise FactError("theme", f"is longer than {TEXT_CHARS_MAX} characters")
         if theme in aliases or key in aliases.values():
             raise FactError("theme", "an alias may not lead to another alias")
         aliases[key] = theme

@@ -15,6 +15,7 @@ from ranker.v1 import rerank_pb2 as pb
 
 ID_CHARS_MAX: Final = 128  # LIMIT: characters of an id
 NAME_CHARS_MAX: Final = 64  # LIMIT: characters of a surface, a terminal or a feature
+TOKEN_CHARS_MAX: Final = 65_536  # LIMIT: a page token; ours hold up to 63 ids, and need 46,000
 FEATURES_MAX: Final = 64  # LIMIT: feature columns
 _VIEWERS: Final = (
     ViewerClass.UNKNOWN,
@@ -81,7 +82,8 @@ def decode(data: bytes, settings: Settings) -> Asked:
         ) from None
     for field, most in (("surface", NAME_CHARS_MAX), ("terminal", NAME_CHARS_MAX),
                         ("session_id", ID_CHARS_MAX), ("request_id", ID_CHARS_MAX),
-                        ("page_token", 8192), ("expected_policy_digest", 64)):  # fmt: skip
+                        ("page_token", TOKEN_CHARS_MAX),
+                        ("expected_policy_digest", 64)):  # fmt: skip
         _check_text(field, getattr(message, field), most)
     if not message.surface:
         raise _bad("surface", "is missing", "SURFACE_MISSING")
@@ -117,6 +119,7 @@ def decode(data: bytes, settings: Settings) -> Asked:
     )
     message.ClearField("session_id")
     message.ClearField("page_token")
+    message.DiscardUnknownFields()  # they decide nothing, and may be about the viewer
     return asked
 
 

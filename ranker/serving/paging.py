@@ -80,9 +80,9 @@ def next_token(
     keys: list[bytes],
     expires_s: int,
 ) -> str:
-    """Sign what the page below this one must know: as many ids as its windows look back to.
+    """Sign what the page below this one must know: ids enough for windows to look back to.
 
-    They reach past a page that is shorter than a window, into what stood above it.
+    They reach past a page shorter than a window, and cover all of an unfinished first screen.
     """
     page = placed.page
     look_back = [
@@ -91,6 +91,8 @@ def next_token(
         for effect in rule.group_effects(page)
         if isinstance(effect, Cap)
     ]
+    first_slot = page.first_slot + page.slot_count
+    look_back.append(first_slot if first_slot < page.first_screen_slots else 1)
     here = [asked.reserved.get(slot, "") for slot in range(page.slot_count)]
     for placement in decision.placements:
         if placement.candidate >= 0:
@@ -100,8 +102,8 @@ def next_token(
         surface=asked.surface,
         terminal=asked.terminal,
         session_id=asked.session_id,
-        first_slot=page.first_slot + page.slot_count,
-        tail_ids=above[-max(look_back, default=1) :],
+        first_slot=first_slot,
+        tail_ids=above[-min(max(look_back), POSITIONS_MAX - 1) :],
         policy_digest=policy.digest,
         expires_s=expires_s,
     )

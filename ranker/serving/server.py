@@ -4,6 +4,7 @@ import threading
 import time
 from concurrent import futures
 from typing import Any, Final
+from wsgiref.simple_server import WSGIServer
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -54,6 +55,7 @@ class Server:
         keys = load_keys(settings.data_dir)
         self.service = RerankService(settings, self.state, self.log, keys, solver=solver)
         self.health = health.HealthServicer()
+        self._metrics: WSGIServer | None = None
         self._stopped = threading.Event()
         self._ill = False  # the log failed; the next record it takes makes us well
         self._grpc = grpc.server(
@@ -82,8 +84,7 @@ class Server:
         """Compile what must be compiled, then accept calls and say so."""
         kernel.warm()
         self.state.start()
-        if self.settings.metrics_port:
-            start_http_server(self.settings.metrics_port, self.settings.host)
+        self._start_metrics()
         self._grpc.start()
         self._say(health_pb2.HealthCheckResponse.SERVING)
         note("serving", address=self.address)
@@ -97,7 +98,17 @@ class Server:
         self._grpc.stop(self.settings.drain_s).wait()
         self.state.stop()
         self.log.close()
+        if self._metrics:
+            self._metrics.shutdown()
+            self._metrics.server_close()
         note("stopped")
+
+    def _start_metrics(self) -> None:
+        port, host = self.settings.metrics_port, self.settings.host
+        try:
+            self._metrics = start_http_server(port, host)[0] if port else None
+        except OSError:
+            raise OSError(f"metrics port {port} on {host} is taken") from None
 
     def _say(self, status: Any) -> None:
         self.health.set("", status)

@@ -96,11 +96,12 @@ class State:
     def _refresh_policy(self) -> None:
         try:
             policy = self._folder.load()
-        except PolicyError as error:
-            if str(error) != self._fault:
-                self._fault = str(error)
+        except Exception as error:  # noqa: BLE001 -- whatever a file holds, this thread must live
+            fault = str(error) if isinstance(error, PolicyError) else repr(error)
+            if fault != self._fault:
+                self._fault = fault
                 RELOADS.labels("policy", "refused").inc()
-                alarm("POLICY_REFUSED", "the last good policy stays in force", fault=str(error))
+                alarm("POLICY_REFUSED", "the last good policy stays in force", fault=fault)
             return
         self._fault = self._fault if policy is None else ""
         if policy is not None and policy.digest != self._policy.digest:
@@ -112,6 +113,8 @@ class State:
         begun_s = self._now_s()
         with FactStore(self._settings.data_dir) as store:
             head = store.head()
+            if store.digest(self._snapshot.revision).hex() != self._snapshot.digest:
+                raise LookupError("the fact store does not continue the facts in use")
             if head.revision != self._snapshot.revision:
                 self._snapshot = Snapshot.build(store, head.revision)
                 RELOADS.labels("facts", "loaded").inc()

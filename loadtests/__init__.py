@@ -1,0 +1,1 @@
+"""Pressure and proof from outside: runs that call the real server and judge what it says."""

@@ -1,0 +1,229 @@
+"""One page as the judge sees it: who may stand where, what is counted, a plain way to fill it."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from loadtests.reading import factor, is_sunk, is_supported, may_stand_from
+from loadtests.statute import Known, Law, Ledger, Rule, View
+
+LEVELS: Final = range(1, 7)
+EMPTY: Final = -1
+Slate: TypeAlias = list[int]
+"""Candidate of each slot, `EMPTY` for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most so many of any one theme in each of some runs of positions.
+
+    Attributes:
+        rule: the rule that says so.
+        most: at most so many.
+        runs: slots of the page from 0; what stands above has positions below 0.
+    """
+
+    rule: Rule
+    most: int
+    runs: tuple[range, ...]
+
+    def counts(self, one: Known) -> bool:
+        """Tell whether a candidate is counted at all."""
+        return not self.rule.get("kinds") or one.kind in self.rule["kinds"]
+
+    def themes(self, standing: Mapping[int, Known], run: range) -> Counter[str]:
+        """Count the themes of what stands in a run."""
+        return Counter(
+            theme
+            for position in run
+            if position in standing and self.counts(standing[position])
+            for theme in standing[position].themes
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A page, ready to be judged.
+
+    Attributes:
+        view: the page.
+        rules: the rules that bind it.
+        open: slots to fill, in order.
+        candidates: facts of each.
+        begins: rule id → for each candidate the first slot the rule lets it stand in.
+        sunk: candidates that stand below all others.
+        factors: rule id → for each candidate the factor on its utility.
+        scored: utility of each after all factors.
+        others: position → what the caller put there, in reserved slots or above the page.
+        caps: what is counted.
+    """
+
+    view: View
+    rules: list[Rule]
+    open: list[int]
+    candidates: list[Known]
+    begins: dict[str, list[int]]
+    sunk: set[int]
+    factors: dict[str, list[float]]
+    scored: list[float]
+    others: dict[int, Known]
+    caps: list[Cap]
+
+    def begin(self, candidate: int) -> int:
+        """Return the first slot that no rule forbids a candidate."""
+        return max((starts[candidate] for starts in self.begins.values()), default=0)
+
+    def breaks(self, slate: Slate) -> Counter[tuple[str, str]]:
+        """Count what a slate gives up: (rule id, theme or "") → how much over or short.
+
+        What others put over a cap is not the slate's fault; what it adds is.
+        """
+        found: Counter[tuple[str, str]] = Counter()
+        ours = {s: self.candidates[one] for s, one in enumerate(slate) if one != EMPTY}
+        for cap in self.caps:
+            for run in cap.runs:
+                before = cap.themes(self.others, run)
+                for theme, own in cap.themes(ours, run).items():
+                    limit = max(cap.most, before[theme])
+                    found[cap.rule["id"], theme] += max(own + before[theme] - limit, 0)
+        for rule in self._floors():
+            top = range(min(rule["first_slots"], len(slate)))
+            high = [(self.others | ours)[s] for s in top if s in ours or s in self.others]
+            have = sum(is_supported(rule, one, self.view) for one in high)
+            found[rule["id"], ""] += max(rule["least"] - have, 0)
+        return +found
+
+    def _floors(self) -> list[Rule]:
+        return [r for r in self.rules if r.get("least") and self.view.first_slot == 0]
+
+    def measure(self, slate: Slate) -> tuple[int, ...]:
+        """Return what a slate gives up: empty slots, then breaks by level, the precious first."""
+        level_of = {rule["id"]: level(rule) for rule in self.rules}
+        by_level: Counter[int] = Counter()
+        for (rule_id, _), count in self.breaks(slate).items():
+            by_level[level_of[rule_id]] += count
+        empty = sum(slate[slot] == EMPTY for slot in self.open)
+        return (empty, *(by_level[one] for one in LEVELS))
+
+    def worth(self, slate: Slate) -> float:
+        """Return the sum of the scored utilities of a slate."""
+        return sum(self.scored[one] for one in slate if one != EMPTY)
+
+    def full(self, slate: Slate, slot: int) -> list[tuple[Cap, set[str]]]:
+        """Return the themes of which one more in a slot would break a cap, cap by cap."""
+        ours = {s: self.candidates[one] for s, one in enumerate(slate) if one != EMPTY}
+        standing = self.others | ours
+        return [
+            (
+                cap,
+                {
+                    theme
+                    for run in cap.runs
+                    if slot in run
+                    for theme, count in cap.themes(standing, run).items()
+                    if count >= cap.most
+                },
+            )
+            for cap in self.caps
+        ]
+
+    def choose(self, slate: Slate, slot: int, offered: Iterable[int]) -> int:
+        """Return whom the plain greedy puts into a slot.
+
+        The first of `offered` that breaks nothing, else the first that breaks no hard rule, else
+        `EMPTY`.
+        """
+        full, second = self.full(slate, slot), EMPTY
+        for one in offered:
+            if one in slate or self.begin(one) > slot:
+                continue
+            known = self.candidates[one]
+            broken = [cap for cap, gone in full if cap.counts(known) and gone & known.themes]
+            if not broken:
+                return one
+            if second == EMPTY and all(level(cap.rule) for cap in broken):
+                second = one
+        return second
+
+
+def plain_greedy(case: Case) -> Slate:
+    """Fill a page slot by slot from the top with the most useful that breaks nothing.
+
+    Where there is none, the most useful that breaks no hard rule. Ties go to the lower index. The
+    sunk come only behind all others.
+    """
+    slate = [EMPTY] * case.view.slot_count
+    best = sorted(range(len(case.candidates)), key=lambda one: -case.scored[one])
+    last = -1
+    for sunk in (False, True):
+        offered = [one for one in best if (one in case.sunk) == sunk]
+        for slot in case.open:
+            if slot > last:
+                slate[slot] = case.choose(slate, slot, offered)
+        last = max((s for s in case.open if slate[s] != EMPTY), default=-1)
+    return slate
+
+
+def level(rule: Rule) -> int:
+    """Return how precious a counting rule is: 0 hard, 1 the most precious of the soft ones."""
+    return int(rule.get("level", 2 if rule["type"] == "theme_cap" else 4))
+
+
+def prepare(page: Mapping[str, Any], ledger: Ledger, law: Law, today: str, *, aged: bool) -> Case:
+    """Look a page up in the facts and the policy.
+
+    Args:
+        page: see `pages.py`.
+        ledger: the facts.
+        law: the policy.
+        today: ISO date in Asia/Shanghai.
+        aged: facts that a source may have changed count as unknown.
+    """
+    view, rules = law.view(page, today), law.in_force(page, today)
+    kinds = page["kinds"] or [""] * len(page["ids"])
+    declared = zip(page["ids"], kinds, strict=True)
+    candidates = [ledger.look_up(one, kind, aged=aged) for one, kind in declared]
+    factors = {r["id"]: [factor(r, one, view) for one in candidates] for r in rules}
+    smallest, largest = law.weights
+    scored = []
+    for at, utility in enumerate(page["utilities"]):
+        product = 1.0
+        for column in factors.values():
+            product *= column[at]
+        scored.append(utility * min(max(product, smallest), largest))
+    above = page["above"] if page["page_token"] else page["tail_ids"]
+    standing = {at - len(above): key for at, key in enumerate(above)} | dict(page["reserved"])
+    others = {at: ledger.look_up(key, aged=aged) for at, key in standing.items() if key}
+    return Case(
+        view=view,
+        rules=rules,
+        open=[s for s in range(view.slot_count) if s not in dict(page["reserved"])],
+        candidates=candidates,
+        begins={r["id"]: [may_stand_from(r, one, view) for one in candidates] for r in rules},
+        sunk={at for at, one in enumerate(candidates) if any(is_sunk(r, one, view) for r in rules)},
+        factors=factors,
+        scored=scored,
+        others=others,
+        caps=[cap for r in rules if r["type"] == "theme_cap" for cap in _caps(r, view, len(above))],
+    )
+
+
+def _caps(rule: Rule, view: View, above: int) -> list[Cap]:
+    """List where a rule counts: every run of so many slots, the page, the first screen.
+
+    A run reaches back into what stood above; so does a first screen that began above the page.
+    """
+    caps = []
+    if rule.get("most_in_window"):
+        width = rule["window_slots"]
+        first = -min(above, width - 1)
+        last = max(first, view.slot_count - width)
+        runs = tuple(range(start, start + width) for start in range(first, last + 1))
+        caps.append(Cap(rule, rule["most_in_window"], runs))
+    if rule.get("most_on_page"):
+        caps.append(Cap(rule, rule["most_on_page"], (range(view.slot_count),)))
+    if rule.get("most_on_first_screen") and view.screen:
+        screen = range(-view.first_slot, view.screen)
+        caps.append(Cap(rule, rule["most_on_first_screen"], (screen,)))
+    return caps

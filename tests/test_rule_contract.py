@@ -1,0 +1,223 @@
+"""What every rule type promises, tried on seeded inputs. A new type is tried without more ado."""
+
+import re
+import tomllib
+from collections import Counter
+from dataclasses import fields, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pytest
+
+from constraints import kernel
+from constraints.facts import Facts, FloatArray, Kind, Vocabulary
+from constraints.govern import Candidates, govern
+from constraints.kernel import reference
+from constraints.law import law_rows
+from constraints.page import Page
+from constraints.policy import Policy
+from constraints.program import Program, compile_program
+from constraints.rule import Rule
+from constraints.rules import rule_types
+from constraints.verify import verify
+from tests import chance, make
+
+SEEDS = range(200)
+MIXTURES = "mixture"
+every_type = pytest.mark.parametrize("name", rule_types())
+every_policy = pytest.mark.parametrize("name", [*rule_types(), MIXTURES])
+
+
+@cache
+def rule_for(name: str, seed: int) -> Rule:
+    return make.policy(chance.rule_text(name, rule_types()[name], seed)).rules[0]
+
+
+@cache
+def policy_for(name: str, seed: int) -> Policy:
+    """Return a policy of one rule of a type, or a mixture of up to eight of any types."""
+    if name != MIXTURES:
+        return replace(make.policy(), rules=(rule_for(name, seed),))
+    rng = chance.seeded("mixture", seed)
+    names = rng.choices([*rule_types()], k=rng.randint(2, 8))
+    drawn = [rule_for(each, seed * 10 + i) for i, each in enumerate(names)]
+    rules = (rule.model_copy(update={"id": f"rule-{i}"}) for i, rule in enumerate(drawn))
+    return replace(make.policy(), rules=tuple(rules))
+
+
+def compiled(policy: Policy, facts: Facts, utility: FloatArray, page: Page) -> Program:
+    return compile_program(policy.rules_for(page), facts, utility, page, policy.weight_range)
+
+
+def columns(facts: Facts) -> dict[str, list[Any]]:
+    return {f.name: getattr(facts, f.name).tolist() for f in fields(facts)}
+
+
+@every_type
+def test_docstring_cites_its_law_and_says_how_it_reads_it(name: str) -> None:
+    doc = rule_types()[name].__doc__ or ""
+    parts = re.findall(r"^    (Law|Reading|Unknown|Effect): \S", doc, re.MULTILINE)
+    assert parts == ["Law", "Reading", "Unknown", "Effect"]
+
+
+def test_every_source_of_a_shipped_policy_is_a_row_of_the_law() -> None:
+    for path in (files("constraints") / "policies").iterdir():
+        for rule in tomllib.loads(path.read_text(encoding="utf-8")).get("rules", []):
+            assert rule["source"] in law_rows()
+
+
+@every_type
+def test_parameters_survive_being_written_to_a_file_and_read_again(name: str) -> None:
+    for seed in SEEDS:
+        rule = rule_for(name, seed)
+        told = {k: v for k, v in rule.model_dump().items() if v is not None and k != "type"}
+        assert make.rule(name, **told) == rule, seed
+
+
+@every_type
+def test_verdicts_and_groups_of_some_rows_are_those_rows_of_all(name: str) -> None:
+    for seed in SEEDS:
+        drawn, rule = chance.instance(seed), rule_for(name, seed)
+        facts, day = drawn.candidates.facts, drawn.page.day
+        before = columns(facts)
+        rng = np.random.default_rng(seed)
+        index = rng.integers(0, len(facts), 20) if len(facts) else np.arange(0)
+        for index_ in (index, rng.permutation(len(facts))):
+            some = facts.take(index_)
+            assert rule.rows(some, day).tolist() == rule.rows(facts, day)[index_].tolist(), seed
+            groups, of_some = rule.groups(facts, day), rule.groups(some, day)
+            assert (groups is None) == (of_some is None)
+            if groups is not None and of_some is not None:
+                assert of_some.tolist() == groups[index_].tolist(), seed
+        assert columns(facts) == before, "facts are only read"
+
+
+@every_policy
+def test_what_govern_makes_is_lawful_at_once(name: str) -> None:
+    for seed in SEEDS:
+        drawn, policy = chance.instance(seed), policy_for(name, seed)
+        before = columns(drawn.candidates.facts)
+        decision = govern(drawn.candidates, drawn.page, policy)
+        assert decision.withdrawn == (), seed
+        assert not decision.solver_failed, seed
+        assert all(violation.level > 0 for violation in decision.relaxed), seed
+        assert govern(drawn.candidates, drawn.page, policy) == decision, seed
+        assert columns(drawn.candidates.facts) == before
+
+
+@every_policy
+def test_solver_and_verifier_measure_a_slate_alike(name: str) -> None:
+    for seed in SEEDS:
+        drawn, policy = chance.instance(seed), policy_for(name, seed)
+        offered, page = drawn.candidates, drawn.page
+        program = compiled(policy, offered.facts, offered.utility, page)
+        rng = np.random.default_rng(seed)
+        slates = [np.array(govern(offered, page, policy).slate, np.int32)]
+        slates += [_random_slate(rng, len(offered.facts), page) for _ in range(4)]
+        for slate in slates:
+            found = verify(slate, offered.facts, program.weights, page, policy.rules_for(page))
+            score = reference.measure(kernel.tables(program), slate)
+            assert score[2:8].tolist() == _soft(found, program), seed
+            objections = [violation for violation in found if violation.level == 0]
+            assert bool(objections) == (not _lawful(program, slate, score)), seed
+
+
+def _random_slate(rng: np.random.Generator, count: int, page: Page) -> np.ndarray:
+    drawn = rng.permutation(np.r_[np.arange(count), np.full(page.slot_count // 2 + 1, -1)])
+    slate = np.full(page.slot_count, -1, np.int32)
+    slate[: len(drawn)] = drawn[: page.slot_count]
+    slate[[page.reserved >> slot & 1 == 1 for slot in range(page.slot_count)]] = -1
+    return slate
+
+
+def _soft(found: list[Any], program: Program) -> list[int]:
+    """Add up soft violations by level, without floors of which nothing at all is offered."""
+    known = {(program.steering[rule].rule.id, group) for rule, group in program.group_name}
+    counts: Counter[int] = Counter()
+    for violation in found:
+        if (violation.rule_id, violation.group) in known:
+            counts[violation.level] += violation.count
+        else:
+            assert violation.level == 0 or violation.slots == ()
+    return [counts[level] for level in range(1, 7)]
+
+
+def _lawful(program: Program, slate: np.ndarray, score: np.ndarray) -> bool:
+    placed = [(slot, c) for slot, c in enumerate(slate.tolist()) if c >= 0]
+    may = [int(program.eligible[c]) >> program.tail_count + slot & 1 for slot, c in placed]
+    tiers = [int(program.tier[c]) for _, c in placed]
+    return all(may) and tiers == sorted(tiers) and score[0] == 0
+
+
+@every_policy
+def test_numbering_candidates_otherwise_changes_nothing(name: str) -> None:
+    for seed in SEEDS:
+        drawn, policy = chance.instance(seed), policy_for(name, seed)
+        offered = drawn.candidates
+        order = np.random.default_rng(seed).permutation(len(offered.facts))
+        renumbered = Candidates(offered.utility[order], offered.facts.take(order))
+        slate = govern(offered, drawn.page, policy).slate
+        again = govern(renumbered, drawn.page, policy).slate
+        assert [int(order[c]) if c >= 0 else -1 for c in again] == slate, seed
+
+
+def _stand(policy: Policy, facts: Facts, page: Page) -> np.ndarray:
+    """Tell which candidate could stand in which slot, nothing else of ours being on the page."""
+    program = compiled(policy, facts, np.ones(len(facts)), page)
+    may = np.zeros((len(facts), page.slot_count), np.bool_)
+    for candidate in range(len(facts)):
+        for slot in np.flatnonzero([page.reserved >> s & 1 == 0 for s in range(page.slot_count)]):
+            slate = np.full(page.slot_count, -1, np.int32)
+            slate[slot] = candidate
+            score = reference.measure(kernel.tables(program), slate)
+            found = verify(slate, facts, program.weights, page, policy.rules_for(page))
+            may[candidate, slot] = all(violation.level > 0 for violation in found)
+            assert may[candidate, slot] == _lawful(program, slate, score)
+    return may
+
+
+@every_type
+def test_steering_and_judging_agree_on_who_may_stand_where(name: str) -> None:
+    for seed in SEEDS[:60]:
+        drawn = chance.instance(seed, count_max=8, slots_max=6)
+        _stand(policy_for(name, seed), drawn.candidates.facts, drawn.page)
+
+
+@every_type
+def test_what_nobody_knows_of_opens_no_slot_that_good_papers_do_not(name: str) -> None:
+    kinds = np.array([Kind.DRAMA, Kind.ROOM, Kind.VIDEO, Kind.VIDEO], np.uint8)
+    told = np.array([Kind.DRAMA, Kind.ROOM, Kind.VIDEO, Kind.UNKNOWN], np.uint8)
+    rows = [make.drama(), make.room(), make.video(), make.video()]
+    for seed in SEEDS[:60]:
+        page = chance.instance(seed, slots_max=6).page
+        own = [row | {"themes": f"own-{i}", "rated_on": "2022-01-01"} for i, row in enumerate(rows)]
+        good = make.facts(own, _beyond(chance.TAGS))
+        good = good.with_columns(rated_on=np.full(len(rows), page.day, np.int32))
+        assert good.kind.tolist() == kinds.tolist()
+        unknown = Facts.unknown(len(rows), told)
+        known = _stand(policy_for(name, seed), good, page)
+        assert not (_stand(policy_for(name, seed), unknown, page) & ~known).any(), seed
+
+
+def _beyond(tags: list[str]) -> Vocabulary:
+    """Return a vocabulary whose next themes stand nowhere on a drawn page."""
+    vocabulary = Vocabulary()
+    for tag in tags:
+        vocabulary.number(tag)
+    return vocabulary
+
+
+@every_type
+def test_facts_that_age_open_no_slot_and_raise_no_score(name: str) -> None:
+    for seed in SEEDS[:60]:
+        drawn, policy = chance.instance(seed, count_max=8, slots_max=6), policy_for(name, seed)
+        fresh, page = drawn.candidates.facts, drawn.page
+        aged = fresh.aged()
+        opened = _stand(policy, aged, page) & ~_stand(policy, fresh, page)
+        assert not opened.any(), seed
+        before = compiled(policy, fresh, drawn.candidates.utility, page)
+        after = compiled(policy, aged, drawn.candidates.utility, page)
+        assert (after.tier >= before.tier).all(), seed
+        assert (after.weight <= before.weight).all(), seed
