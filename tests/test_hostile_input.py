@@ -27,7 +27,7 @@ from tests.serving import (
     tight_lipped,
 )
 
-CANARY = "canary: /root/secret.py"
+CANARY = "canary: /opt/secret.py"
 OURS = {"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION"}
 GOOD = request(
     ["lead-0", "boss-0"],

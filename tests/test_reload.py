@@ -38,9 +38,7 @@ BAD = {
     "one-theme.toml: rules.0.most_on_pag: is not a field here; did you mean `most_on_page`?": (
         CAP.replace("most_on_page", "most_on_pag")
     ),
-    "one-theme.toml: rules.0.source: `NOWHERE` is no row of": CAP.replace(
-        "PLATFORM", "NOWHERE"
-    ),
+    "one-theme.toml: rules.0.source: `NOWHERE` is no row of": CAP.replace("PLATFORM", "NOWHERE"),
     "one-theme.toml: is not TOML: ": CAP + "}",
     "one-theme.toml: is not UTF-8 text": CAP.encode("utf-16"),
     "one-theme.toml: surface.home: surface `home` already stands in home.toml": SURFACE,
