@@ -1,7 +1,5 @@
 """Fills the slots of a page by its program."""
 
-import numpy as np
-
 from constraints import kernel
 from constraints.facts import IntArray
 from constraints.program import Program
@@ -12,8 +10,9 @@ _kernel = kernel.load()
 def solve(program: Program) -> IntArray:
     """Return the slate: (K,) int32 candidate of each slot, -1 for none.
 
-    The page is filled keeping room for floors, and once more without; the better one counts. So a
-    floor never costs a filled slot, and no page is worse than the plain fill.
+    The page is filled keeping room for floors, once more without, and, where that gives a rule up,
+    once more taking the most useful instead of the least costly; the best one counts. So a floor
+    never costs a filled slot, and no page is worse than a plain fill.
     """
     return _best(program, _kernel)
 
@@ -28,11 +27,10 @@ def solve_by_reference(program: Program) -> IntArray:
 def _best(program: Program, module: object) -> IntArray:
     fill, measure = module.fill, module.measure  # type: ignore[attr-defined]
     t = kernel.tables(program)
-    plain: IntArray = fill(t, False)
-    if not (program.spans.least > 0).any():
-        return plain
-    careful: IntArray = fill(t, True)
-    if np.array_equal(plain, careful):
-        return plain
-    better = measure(t, careful).tolist() <= measure(t, plain).tolist()
-    return careful if better else plain
+    plain: IntArray = fill(t, False, False)
+    slates = [plain]
+    if (program.spans.least > 0).any():
+        slates.insert(0, fill(t, True, False))
+    if measure(t, plain)[2:-1].any():
+        slates.append(fill(t, False, True))
+    return min(slates, key=lambda slate: measure(t, slate).tolist())

@@ -138,8 +138,8 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and str(int(text)) == text
 
 
-def _enum(prefix: str, word: str) -> int:
-    return int(getattr(rerank_pb2, f"{prefix}_{word.upper() or 'UNSPECIFIED'}"))
+def _enum(prefix: str, word: str) -> Any:
+    return getattr(rerank_pb2, f"{prefix}_{word.upper() or 'UNSPECIFIED'}")
 
 
 def _word(enum: Any, value: int) -> str:

@@ -25,7 +25,7 @@ from loadtests.data import missing, read
 from loadtests.judge import SHANGHAI
 from loadtests.pages import DATA_SETS, Pages
 from loadtests.report import Summary, as_json, print_table, summarise
-from loadtests.run import Books, ask, judge_all
+from loadtests.run import Books, Tick, ask, judge_all
 from loadtests.seeding import Registry, register
 from loadtests.statute import Law, Ledger
 
@@ -128,7 +128,7 @@ def _server(
 
 
 @contextmanager
-def _progress(what: str, total: int) -> Iterator[object]:
+def _progress(what: str, total: int) -> Iterator[Tick]:
     """Show a bar on standard error, when that is a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -124,7 +124,7 @@ class PageView:
             terminal=self.request.terminal or "-",
             slots=self.request.slot_count,
         )
-        table = Table(title=title, show_lines=True, title_justify="left")
+        table = Table(title=Text(title), show_lines=True, title_justify="left")
         table.add_column(self._word("slot"), justify="right", no_wrap=True)
         for key, ratio in (("before", 3), ("after", 3), ("why", 6)):
             table.add_column(self._word(key), ratio=ratio)
@@ -206,7 +206,7 @@ class PageView:
         for citation in self.reply.decision.citations:
             quote = citation.quote_zh if self.language == "zh" else citation.quote_en
             rule = f"{citation.rule_id} ({citation.source})"
-            table.add_row(rule, self._article(citation.rule_id), quote)
+            table.add_row(rule, Text(self._article(citation.rule_id)), Text(quote))
         return table
 
     def _footer(self) -> Text:

@@ -102,6 +102,19 @@ def test_rerank_shows_a_page_in_the_language_asked_for(
         assert word in done.out
 
 
+def test_what_a_request_says_is_never_taken_for_markup(
+    app: Served, tmp_path: Path, run: Run
+) -> None:
+    odd = {"id": "[red]x[/red]", "utility": 9, "kind": "video"}
+    path = tmp_path / "odd.json"
+    told = ASKED | {"terminal": "[/bold]", "surface": "live", "candidates": [odd]}
+    path.write_text(json.dumps(told), encoding="utf-8")
+    done = run(*_rerank(app, path))
+    assert (done.code, done.err) == (0, "")
+    assert "live · [/bold] · 3 个位置" in done.out
+    assert "[red]x[/red] 9" in done.out
+
+
 def test_what_the_server_refuses_is_one_line(app: Served, asked: Path, run: Run) -> None:
     done = run(*_rerank(app, asked), "--surface", "nowhere")
     assert done.fault() == "FAILED_PRECONDITION: surface: no policy for `nowhere`"

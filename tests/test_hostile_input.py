@@ -2,13 +2,17 @@
 
 import os
 import random
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import REGISTRY
 
 from constraints.facts import Facts
@@ -185,3 +189,41 @@ def test_a_log_that_cannot_be_written_answers_nobody(app: Served, instead: str) 
     assert _alarms("DECISION_LOG_FAILED") == before + 2
     _still_answers(app)
     assert app.health() == SERVING
+
+
+def test_streams_left_open_hold_up_nobody(app: Served) -> None:
+    over = threading.Event()
+
+    def idle() -> Iterator[reflection_pb2.ServerReflectionRequest]:
+        yield reflection_pb2.ServerReflectionRequest(list_services="")
+        over.wait(10)
+
+    reflect = reflection_pb2_grpc.ServerReflectionStub(app.channel).ServerReflectionInfo
+    watch = health_pb2_grpc.HealthStub(app.channel).Watch
+    streams = [reflect(idle()) for _ in range(4)]
+    streams += [watch(health_pb2.HealthCheckRequest()) for _ in range(8)]
+    for stream in streams:
+        next(stream)
+    _still_answers(app)
+    over.set()
+    for stream in streams:
+        stream.cancel()
+    _still_answers(app)
+
+
+def test_health_watches_that_come_and_go_hold_up_nobody(app: Served) -> None:
+    def come_and_go() -> int:
+        with grpc.insecure_channel(app.server.address) as channel:
+            watch = health_pb2_grpc.HealthStub(channel).Watch
+            for _ in range(100):
+                stream = watch(health_pb2.HealthCheckRequest(), timeout=10)
+                assert next(stream).status == SERVING
+                stream.cancel()
+        return 100
+
+    with ThreadPoolExecutor(8) as pool:
+        watches = [pool.submit(come_and_go) for _ in range(8)]
+        for _ in range(20):
+            _still_answers(app)
+            app.server._say(SERVING)
+        assert [watch.result() for watch in watches] == [100] * 8

@@ -13,6 +13,7 @@ from tests import programs
 from tests.programs import LARGE, SMALL, TINY, Size
 
 BATCH = 100
+WAYS = ((False, False), (True, False), (False, True))  # heed_floors, bold
 
 
 def batch(number: int, size: Size = SMALL) -> list[Program]:
@@ -65,8 +66,8 @@ def lawful(program: Program, slate: list[int]) -> bool:
 def test_compiled_fill_and_measure_equal_the_reference(number: int) -> None:
     for program in batch(number):
         t = kernel.tables(program)
-        for heed_floors in (False, True):
-            ours, theirs = compiled.fill(t, heed_floors), reference.fill(t, heed_floors)
+        for way in WAYS:
+            ours, theirs = compiled.fill(t, *way), reference.fill(t, *way)
             assert ours.tolist() == theirs.tolist()
             assert ours.dtype == theirs.dtype == np.int32
             measured = compiled.measure(t, ours).tolist()
@@ -77,9 +78,9 @@ def test_compiled_fill_and_measure_equal_the_reference(number: int) -> None:
 def test_they_are_equal_on_pages_that_fill_the_whole_word(number: int) -> None:
     program = programs.program("large", number, size=LARGE)
     t = kernel.tables(program)
-    for heed_floors in (False, True):
-        slate = compiled.fill(t, heed_floors)
-        assert slate.tolist() == reference.fill(t, heed_floors).tolist()
+    for way in WAYS:
+        slate = compiled.fill(t, *way)
+        assert slate.tolist() == reference.fill(t, *way).tolist()
         assert compiled.measure(t, slate).tolist() == reference.measure(t, slate).tolist()
 
 
@@ -106,15 +107,16 @@ def test_random_slates_are_measured_by_what_they_break(number: int) -> None:
 def test_no_fill_ever_breaks_what_is_hard(number: int) -> None:
     for program in batch(number):
         t = kernel.tables(program)
-        for slate in (compiled.fill(t, False), compiled.fill(t, True), solve(program)):
+        for slate in (*(compiled.fill(t, *way) for way in WAYS), solve(program)):
             assert lawful(program, slate.tolist())
 
 
 @pytest.mark.parametrize("number", range(20))
-def test_solving_is_never_worse_than_the_plain_fill(number: int) -> None:
+def test_solving_is_never_worse_than_any_one_fill(number: int) -> None:
     for program in batch(number):
-        plain = compiled.fill(kernel.tables(program), False).tolist()
-        assert judged(program, solve(program).tolist()) <= judged(program, plain)
+        t, solved = kernel.tables(program), judged(program, solve(program).tolist())
+        for way in WAYS:
+            assert solved <= judged(program, compiled.fill(t, *way).tolist())
 
 
 @pytest.mark.parametrize("number", range(3))
@@ -188,7 +190,7 @@ def test_every_page_runs_through_one_compiled_signature() -> None:
     assert seen == (1, 1)
     for size in (TINY, SMALL, LARGE):
         for program in (programs.program("signature", i, size=size) for i in range(10)):
-            slate = compiled.fill(kernel.tables(program), True)
+            slate = compiled.fill(kernel.tables(program), True, False)
             compiled.measure(kernel.tables(program), slate)
     kernel.warm()
     assert (len(compiled.fill.signatures), len(compiled.measure.signatures)) == seen

@@ -160,6 +160,17 @@ def test_placements_say_what_was_received_and_what_was_made_of_it() -> None:
     )
 
 
+def test_weights_of_several_rules_multiply_and_the_product_is_clipped() -> None:
+    one = make.rule_text("supported_boost", id="one", national_ratio=1.5)
+    two = make.rule_text("supported_boost", id="two", national_ratio=1.2)
+    offered = make.candidates([drama(support="national")], [4])
+    for limits, factor in (("[0.25, 2.0]", 1.5 * 1.2), ("[0.25, 1.6]", 1.6)):
+        policy = make.policy(one, two, f"weight_range = {limits}\n")
+        [first, *_] = govern(offered, make.page(), policy).placements
+        assert first.scored == 4 * factor
+        assert [reason.ratio for reason in first.reasons] == [1.5, 1.2], "each as its rule states"
+
+
 def test_at_most_fifty_blocked_are_named_the_most_useful_first_and_all_are_counted() -> None:
     policy = make.policy(make.rule_text("record_required"))
     rows = [drama(document="none")] * (BLOCKED_MAX + 10)

@@ -80,4 +80,4 @@ def warm() -> None:
         one + 1, one + 1, one + 127, word, one, DISCOUNT,
     )  # fmt: skip
     module = load()
-    module.measure(floor, module.fill(floor, True))
+    module.measure(floor, module.fill(floor, True, False))

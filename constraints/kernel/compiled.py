@@ -155,12 +155,13 @@ def add_unserved(t, candidate, cost, floors, due, span_group):  # type: ignore[n
 
 
 @kernel
-def fill(t: Any, heed_floors: bool) -> Any:
+def fill(t: Any, heed_floors: bool, bold: bool) -> Any:
     """Fill slots from the top, best utility first, never breaking a hard span.
 
     Args:
         t: `Tables` of the program.
         heed_floors: keep room for floors, and serve those that fall due.
+        bold: where nobody costs nothing, take the most useful, not the one of least cost.
 
     Returns:
         (K,) int32 candidate of each slot, -1 where none may stand or the slot is reserved.
@@ -185,7 +186,7 @@ def fill(t: Any, heed_floors: bool) -> Any:
                 continue
             if heed_floors:
                 _fall_due(t, slot, slate, floors, apart, span_group, taken, hard, soft, due)
-            chosen = _choose(t, slot, tier, used, floors, due, span_group, taken, hard, soft)
+            chosen = _choose(t, slot, tier, used, floors, due, span_group, taken, hard, soft, bold)
             if chosen < 0:
                 continue
             slate[slot] = chosen
@@ -201,7 +202,7 @@ def fill(t: Any, heed_floors: bool) -> Any:
 
 
 @kernel
-def _choose(t, slot, tier, used, floors, due, span_group, taken, hard, soft):  # type: ignore[no-untyped-def]
+def _choose(t, slot, tier, used, floors, due, span_group, taken, hard, soft, bold):  # type: ignore[no-untyped-def]
     """Return the first candidate that costs nothing, else the first of least cost, else -1."""
     position = t.tail_count + slot
     bit = ONE << np.uint64(position)
@@ -214,6 +215,8 @@ def _choose(t, slot, tier, used, floors, due, span_group, taken, hard, soft):  #
         if cost >= least:
             continue
         cost = add_unserved(t, candidate, cost, floors, due, span_group)
+        if bold:
+            cost = min(cost, np.int64(1))
         if cost < least:
             best = candidate
             least = cost

@@ -113,21 +113,21 @@ class _Page:
             self.taken[group] |= 1 << self.t.tail_count + slot
 
 
-def fill(t: Tables, heed_floors: bool) -> IntArray:
+def fill(t: Tables, heed_floors: bool, bold: bool) -> IntArray:
     """Fill slots from the top; see `compiled.fill`."""
     page = _Page(t)
     below = 0
     for tier in range(2):
         for slot in range(below, t.slot_count):
             if page.slate[slot] < 0 and int(t.open) >> slot & 1:
-                chosen = _choose(page, slot, tier, heed_floors)
+                chosen = _choose(page, slot, tier, heed_floors, bold)
                 if chosen >= 0:
                     page.place(slot, chosen)
         below = int(np.flatnonzero(page.slate >= 0).max(initial=-1)) + 1
     return page.slate
 
 
-def _choose(page: _Page, slot: int, tier: int, heed_floors: bool) -> int:
+def _choose(page: _Page, slot: int, tier: int, heed_floors: bool, bold: bool) -> int:
     t, bit = page.t, 1 << page.t.tail_count + slot
     forbidden, breaks = page.costs(bit)
     may = ~page.used & ~forbidden & (t.tier == tier) & ((t.eligible & np.uint64(bit)) != 0)
@@ -140,6 +140,7 @@ def _choose(page: _Page, slot: int, tier: int, heed_floors: bool) -> int:
             breaks[:, max(int(t.level[span]) for span in together) - 1] += ~serves
     shift = LEVEL_BITS * np.arange(LEVEL_MAX - 1, -1, -1)
     packed = (np.minimum(breaks, FIELD) << shift).sum(axis=1)
+    packed = np.minimum(packed, 1) if bold else packed
     cost = np.where(may, packed, NEVER)[t.order]
     best = int(np.argmin(cost)) if len(cost) else 0
     return int(t.order[best]) if len(cost) and cost[best] < NEVER else -1

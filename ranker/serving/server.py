@@ -8,7 +8,7 @@ from wsgiref.simple_server import WSGIServer
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from prometheus_client import start_http_server
 
 from constraints import kernel
@@ -34,6 +34,19 @@ _OPTIONS: Final = (
     ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
 )
 
+# Streams that callers may leave open wait on threads of their own, never on one that decides pages.
+# The health service's other way, without threads, sends under a lock that the end of a watch needs
+# too: a few clients that come and go stop the whole server for ever.
+_WATCHES: Final = futures.ThreadPoolExecutor(64, "health-watch")  # LIMIT: watches answered
+_REFLECTIONS: Final = futures.ThreadPoolExecutor(4, "reflection")
+
+
+class _Reflection(reflection.ReflectionServicer):
+    def ServerReflectionInfo(self, request_iterator: Any, context: Any) -> Any:
+        return super().ServerReflectionInfo(request_iterator, context)
+
+    ServerReflectionInfo.experimental_thread_pool = _REFLECTIONS  # type: ignore[attr-defined]
+
 
 class Server:
     """One server process.
@@ -54,7 +67,7 @@ class Server:
         self.log = DecisionLog(settings.data_dir)
         keys = load_keys(settings.data_dir)
         self.service = RerankService(settings, self.state, self.log, keys, solver=solver)
-        self.health = health.HealthServicer()
+        self.health = health.HealthServicer(False, _WATCHES)
         self._metrics: WSGIServer | None = None
         self._stopped = threading.Event()
         self._ill = False  # the log failed; the next record it takes makes us well
@@ -67,7 +80,8 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._grpc)
         if settings.reflection:
             names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(names, self._grpc)
+            add: Any = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
+            add(_Reflection(names), self._grpc)
         self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
         try:
             self.port = self._grpc.add_insecure_port(f"{settings.host}:{settings.port}")
