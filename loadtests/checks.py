@@ -146,7 +146,7 @@ def _holds(case: Case, move: Mapping[str, Any], reason: Mapping[str, Any]) -> bo
     one, rule_id = move["candidate"], reason["rule_id"]
     match reason["cause"]:
         case "blocked":
-            return move["wanted_slot"] < case.begins.get(rule_id, {one: 0})[one]
+            return int(move["wanted_slot"]) < case.begins.get(rule_id, {one: 0})[one]
         case "sunk":
             return one in case.sunk
         case "capped":
@@ -157,7 +157,7 @@ def _holds(case: Case, move: Mapping[str, Any], reason: Mapping[str, Any]) -> bo
             return due != 1 and isclose(due, reason["ratio"], rel_tol=_CLOSE)
         case "floor" | "displaced":
             return bool(reason["by_id"])
-    return reason["cause"] == "withdrawn"
+    return str(reason["cause"]) == "withdrawn"
 
 
 def _named(reply: Reply) -> set[str]:

@@ -105,7 +105,7 @@ class Client:
     def __init__(self, address: str) -> None:
         options = [("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX)]
         self._channel = grpc.insecure_channel(address, options)
-        self._stub = RerankServiceStub(self._channel)
+        self._stub = RerankServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     def __enter__(self) -> "Client":
         return self

@@ -81,7 +81,8 @@ def _first_licensed_slot(rule: Rule, one: Known, view: View) -> int:
     if scope == "off" or one.row.get("recheck") == "passed":
         return 0
     if scope == "lead":
-        return min(view.screen, max(rule.get("lead_slots", 1) - view.first_slot, 0))
+        lead: int = rule.get("lead_slots", 1)
+        return min(view.screen, max(lead - view.first_slot, 0))
     return view.screen
 
 
