@@ -74,3 +74,9 @@ class UnlawfulSlateError(GovernanceError):
     """The slate could not be made lawful: our own fault, never the caller's."""
 
     reason = "VERIFY_FAILED"
+
+
+def quoted(text: str, chars_max: int = 40) -> str:
+    """Return a user's text fit for a one-line message: shortened, control characters escaped."""
+    short = text if len(text) <= chars_max else f"{text[:chars_max]}…"
+    return short if short.isprintable() else ascii(short)[1:-1]

@@ -13,7 +13,8 @@ from typing import Any, Final, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from constraints.errors import FactError
+from constraints.errors import FactError, quoted
+from constraints.vocabulary import Vocabulary
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 IntArray: TypeAlias = NDArray[np.integer[Any]]
@@ -118,51 +119,6 @@ def day_of(when: date) -> int:
 def date_of(day: int) -> date:
     """Turn a day number back into a date."""
     return _EPOCH + timedelta(days=day)
-
-
-class Vocabulary:
-    """Theme names and their numbers; every alias of a theme has the number of that theme.
-
-    Numbers start at 1; 0 means no theme. A vocabulary only grows, so numbers stay valid.
-
-    Args:
-        aliases: tag → canonical theme (霸总, 总裁 and 豪门 are one theme, and one cap).
-    """
-
-    # LIMIT: an int16 column holds the numbers.
-    _THEMES_MAX = 32_000
-
-    def __init__(self, aliases: Mapping[str, str] | None = None) -> None:
-        self.aliases = dict(aliases or {})
-        self.names: list[str] = [""]
-        self._numbers: dict[str, int] = {}
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def number(self, tag: str) -> int:
-        """Return the number of the tag's canonical theme, giving it one when it is new."""
-        name = self.aliases.get(tag, tag)
-        known = self._numbers.get(name)
-        if known is None:
-            if len(self.names) > self._THEMES_MAX:
-                raise FactError("themes", f"more than {self._THEMES_MAX} different themes")
-            known = self._numbers[name] = len(self.names)
-            self.names.append(name)
-        return known
-
-    def copy(self) -> "Vocabulary":
-        """Return a copy that may grow without touching this one (inline facts of a request)."""
-        other = Vocabulary(self.aliases)
-        other.names = list(self.names)
-        other._numbers = dict(self._numbers)
-        return other
-
-
-def quoted(text: str, chars_max: int = 40) -> str:
-    """Return a user's text fit for a one-line message: shortened, control characters escaped."""
-    short = text if len(text) <= chars_max else f"{text[:chars_max]}…"
-    return short if short.isprintable() else ascii(short)[1:-1]
 
 
 def _parse_enum(enum: type[IntEnum], text: str) -> int:

@@ -6,7 +6,7 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from constraints.facts import quoted
+from constraints.errors import quoted
 
 _WORDS: Final[dict[str, str]] = {
     "missing": "is missing",

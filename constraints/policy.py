@@ -12,8 +12,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import Field, ValidationError
 
-from constraints.errors import PolicyError, UnknownSurfaceError
-from constraints.facts import quoted
+from constraints.errors import PolicyError, UnknownSurfaceError, quoted
 from constraints.faults import did_you_mean, place_and_fault, toml_fault
 from constraints.law import law_rows
 from constraints.page import SLOTS_MAX, Page

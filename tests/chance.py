@@ -9,19 +9,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from constraints.facts import (
-    Document,
-    DocumentStatus,
-    Grade,
-    Plan,
-    Recheck,
-    Restriction,
-    Support,
-    Vocabulary,
-)
+from constraints.facts import Document, DocumentStatus, Grade, Plan, Recheck, Restriction, Support
 from constraints.govern import Candidates
 from constraints.page import POSITIONS_MAX, Page
 from constraints.rule import Rule
+from constraints.vocabulary import Vocabulary
 from tests import make
 
 DAYS = [

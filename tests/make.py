@@ -7,11 +7,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from constraints.facts import Facts, Vocabulary, day_of
+from constraints.facts import Facts, day_of
 from constraints.govern import Candidates
 from constraints.page import Page
 from constraints.policy import Policy, parse_policy
 from constraints.rule import Rule
+from constraints.vocabulary import Vocabulary
 
 Row: TypeAlias = dict[str, str]
 TODAY = date(2026, 11, 24)

@@ -92,7 +92,7 @@ demote = { c = 0.6 }
 sink = ["d"]
 stop = ["e"]
 """
-TELLS = re.compile(r"Traceback|\w+(?:Error|Exception)\b|\.py\b|/(?:tmp|root|home|usr|work)\b|0x")
+TELLS = re.compile(r"Traceback|\w+(?:Error|Exception)\b|\.py\b|/(?:tmp|root|home|usr)\b|0x")
 METHOD = f"/{SERVICE}/Rerank"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

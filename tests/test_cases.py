@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from constraints.decision import Decision, Reason, SlotState
-from constraints.facts import Facts, Vocabulary
+from constraints.facts import Facts
 from constraints.govern import govern
 from constraints.page import Page
 from constraints.policy import Policy, parse_policy
 from constraints.rules import rule_types
+from constraints.vocabulary import Vocabulary
 from tests import make
 
 FOLDER = Path(__file__).parent / "cases"

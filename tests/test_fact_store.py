@@ -1,22 +1,16 @@
-"""The fact store: append-only, chained, whole or not at all; and the server that reads it."""
+"""The fact store: append-only, chained, whole or not at all."""
 
+import hashlib
+import json
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from constraints.facts import COLUMNS
-from ranker.facts.snapshot import Snapshot
-from ranker.facts.store import Entity, FactStore, Head, Row
-from ranker.serving.state import State
-from ranker.settings import Settings
-from tests import make
-from tests.serving import ALIASES, CLIPS, SUBJECTS, fill, put, request, served, shown
+from ranker.facts.store import Entity, FactStore, Row
 
 Change = tuple[Entity, str, Row]
 CHANGES: list[Change] = [
@@ -131,6 +125,16 @@ def test_a_changed_history_is_found_at_its_revision(store: FactStore, edit: str)
     assert store.check() == 3
 
 
+def test_a_change_that_does_not_follow_from_the_last_one_is_found(store: FactStore) -> None:
+    _apply(store)
+    record = [7, 1, "a test", "subject", "a", '{"kind":"room"}', '{"kind":"video"}']
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    digest = hashlib.sha256(store.head().digest + text.encode()).hexdigest()
+    values = ", ".join(f"'{value}'" for value in record)
+    _raw(store, f"INSERT INTO change VALUES ({values}, x'{digest}')")
+    assert store.check() == 7
+
+
 def test_every_changed_byte_of_a_change_is_found(store: FactStore) -> None:
     _apply(store)
     for revision, after in _raw(store, *UNLOCK, "SELECT revision, after FROM change"):
@@ -141,106 +145,3 @@ def test_every_changed_byte_of_a_change_is_found(store: FactStore) -> None:
             assert store.check() == revision
         _raw(store, f"UPDATE change SET after = '{after}' WHERE revision = {revision}")
         assert store.check() == 0
-
-
-def test_two_stores_told_the_same_have_the_same_digest(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        fill(tmp_path / name)
-    with FactStore(tmp_path / "one") as one, FactStore(tmp_path / "two") as two:
-        assert one.head() == two.head()
-        assert one.head().revision == len(ALIASES) + len(SUBJECTS) + len(CLIPS)
-        first, second = Snapshot.build(one), Snapshot.build(two)
-    _same(first, second)
-    put(tmp_path / "two", "id", {"video": {"kind": "video", "title": "x"}})
-    assert _head(tmp_path / "two") != _head(tmp_path / "one")
-
-
-def _head(folder: Path) -> Head:
-    with FactStore(folder) as store:
-        return store.head()
-
-
-def _same(first: Snapshot, second: Snapshot) -> None:
-    assert (first.revision, first.digest) == (second.revision, second.digest)
-    assert (first.row_of, first.row_of_number) == (second.row_of, second.row_of_number)
-    assert first.themes.names == second.themes.names
-    for name in ("is_registered", *COLUMNS):
-        assert np.array_equal(getattr(first.facts, name), getattr(second.facts, name)), name
-
-
-def test_a_snapshot_of_an_old_revision_is_what_it_was_then(tmp_path: Path) -> None:
-    fill(tmp_path)
-    with FactStore(tmp_path) as store:
-        then = Snapshot.build(store)
-        put(tmp_path, "id", {"new": make.drama(themes="新"), "lead-0": make.room()})
-        put(tmp_path, "tag", {"悬疑": {"theme": "甜宠"}})
-        _same(Snapshot.build(store, then.revision), then)
-        now = Snapshot.build(store)
-    assert now.revision == then.revision + 3
-    assert now.digest != then.digest
-
-
-def _within(seconds: float, happened: Callable[[], bool]) -> None:
-    until = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < until
-        time.sleep(0.005)
-
-
-def test_new_facts_are_served_within_the_poll_time_and_no_call_fails(tmp_path: Path) -> None:
-    with served(tmp_path, poll_s=0.05) as app:
-        asked = request(["lead-0", "boss-0", "boss-1"], slot_count=2)
-        old = app.rerank(asked).facts_revision
-        put(tmp_path, "id", {"lead-0": {"kind": "drama", "document_status": "revoked"}})
-        _within(1.0, lambda: app.rerank(asked).facts_revision == old + 1)
-        reply = app.rerank(asked)
-        assert shown(reply) == ["boss-0", "boss-1"]
-        assert reply.facts_digest == _head(tmp_path).digest.hex()
-
-
-def test_a_new_alias_makes_two_themes_one(tmp_path: Path) -> None:
-    leads = [f"lead-{i}" for i in (0, 6, 1, 7, 2, 8)]  # two of each theme
-    with served(tmp_path) as app:
-        asked = request(leads, slot_count=6)
-        assert shown(app.rerank(asked)) == leads
-        put(tmp_path, "tag", {"悬疑": {"theme": "甜宠"}})
-        app.server.state.refresh()
-        reply = app.rerank(asked)
-    assert shown(reply)[:2] == ["lead-0", "lead-6"]
-    groups = {reason.group for move in reply.decision.moves for reason in move.reasons}
-    assert "甜宠" in groups
-    assert {"lead-1", "lead-7"} & {move.id for move in reply.decision.moves}
-
-
-def test_a_store_that_lost_its_history_is_never_taken_for_newer(tmp_path: Path) -> None:
-    now = [0.0]
-    fill(tmp_path)
-    state = State(Settings(data_dir=tmp_path), lambda: now[0])
-    snapshot = state.in_use().snapshot
-    for path in tmp_path.glob("facts.sqlite*"):
-        path.unlink()
-    for again in (lambda: None, lambda: put(tmp_path, "id", {"other": {"kind": "video"}})):
-        again()
-        now[0] += 1
-        state.refresh()
-        assert state.in_use().snapshot is snapshot
-        assert state.in_use().facts_age_s == now[0]
-    fill(tmp_path, {f"x{i}": {"kind": "video"} for i in range(snapshot.revision)})
-    state.refresh()
-    assert state.in_use().snapshot is snapshot, "as many revisions, another history"
-
-
-def test_readers_go_on_while_an_import_is_writing(store: FactStore, tmp_path: Path) -> None:
-    _apply(store)
-    state = State(Settings(data_dir=tmp_path))
-
-    def slowly() -> Iterator[Change]:
-        yield "subject", "c", {"kind": "video"}
-        begun = time.monotonic()
-        state.refresh()
-        assert time.monotonic() - begun < 1
-        assert state.in_use().snapshot.revision == len(CHANGES)
-
-    assert store.apply(slowly(), actor="a test", at_us=1) == 1
-    state.refresh()
-    assert state.in_use().snapshot.revision == len(CHANGES) + 1

@@ -23,11 +23,11 @@ from constraints.facts import (
     Grade,
     Kind,
     Support,
-    Vocabulary,
     date_of,
     day_of,
     parse_row,
 )
+from constraints.vocabulary import Vocabulary
 from tests import chance, make
 
 ENUMS = {

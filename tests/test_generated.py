@@ -72,3 +72,8 @@ def test_every_value_of_an_enum_is_read_as_its_namesake() -> None:
     for name, number in pb.ViewerClass.items():
         named = name.removeprefix("VIEWER_CLASS_").replace("UNSPECIFIED", "UNKNOWN")
         assert _asked(viewer_class=number).viewer_class.name == named
+
+
+def test_a_page_is_personalised_unless_it_says_otherwise() -> None:
+    asked = [_asked(), _asked(personalised=True), _asked(personalised=False)]
+    assert [each.is_personalised for each in asked] == [True, True, False]

@@ -42,7 +42,9 @@ BAD = {
     "one-theme.toml: is not TOML: ": CAP + "}",
     "one-theme.toml: is not UTF-8 text": CAP.encode("utf-16"),
     "one-theme.toml: surface.home: surface `home` already stands in home.toml": SURFACE,
-    "": CAP.replace("= 1", f"= {'9' * 5_000}"),
+    "one-theme.toml: is not TOML: a number has too many digits": CAP.replace(
+        "= 1", f"= {'9' * 5_000}"
+    ),
 }
 
 

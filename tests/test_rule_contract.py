@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from constraints import kernel
-from constraints.facts import Facts, FloatArray, Kind, Vocabulary
+from constraints.facts import Facts, FloatArray, Kind
 from constraints.govern import Candidates, govern
 from constraints.kernel import reference
 from constraints.law import law_rows
@@ -22,6 +22,7 @@ from constraints.program import Program, compile_program
 from constraints.rule import Rule
 from constraints.rules import rule_types
 from constraints.verify import verify
+from constraints.vocabulary import Vocabulary
 from tests import chance, make
 
 SEEDS = range(200)

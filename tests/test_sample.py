@@ -12,7 +12,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from constraints.facts import COLUMNS, Facts, Vocabulary
+from constraints.facts import COLUMNS, Facts
+from constraints.vocabulary import Vocabulary
 from training import synthetic
 from training.catalogue.draw import REFERENCE_DAY, Draw, Names, days_before
 

@@ -60,6 +60,8 @@ def test_a_page_is_lawful_and_says_by_what_it_was_decided(app: Served) -> None:
         using.snapshot.digest,
     )
     assert reply.instant_us == NOW_US
+    (best,) = (p for p in reply.decision.placements if p.id == "best")
+    assert (best.utility, best.scored) == (2.0, pytest.approx(2.24)), "raised by its support"
     assert not reply.decision.withdrawn
 
 

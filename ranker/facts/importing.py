@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from constraints.errors import FactError
-from constraints.facts import COLUMNS, TEXT_CHARS_MAX, Vocabulary, parse_row, quoted
+from constraints.errors import FactError, quoted
+from constraints.facts import COLUMNS, TEXT_CHARS_MAX, parse_row
+from constraints.vocabulary import Vocabulary
 from ranker.facts.store import Entity, FactStore, Row
 
 ID_CHARS_MAX: Final = 128  # LIMIT: characters of an id

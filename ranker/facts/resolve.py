@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from constraints.errors import FactError, RequestError
-from constraints.facts import Facts, IntArray, Kind, Vocabulary
+from constraints.facts import Facts, IntArray, Kind
+from constraints.vocabulary import Vocabulary
 from ranker.facts.snapshot import Snapshot
 
 

@@ -6,7 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from constraints.facts import Facts, IntArray, Vocabulary
+from constraints.facts import Facts, IntArray
+from constraints.vocabulary import Vocabulary
 from ranker.facts.store import FactStore
 
 
