@@ -195,7 +195,8 @@ def _titles(settings: Settings) -> dict[str, str]:
     if not (settings.data_dir / "facts.sqlite").exists():
         return {}
     with FactStore(settings.data_dir) as store:
-        return store.titles()
+        titles = store.titles()
+    return {key: "".join(filter(str.isprintable, title)) for key, title in titles.items()}
 
 
 @facts_app.command("import")
@@ -210,13 +211,14 @@ def facts_import(
     """Import subjects, candidates or aliases: a file whole or not at all."""
     refused = False
     outcomes = []
+    contents = {path: path.read_bytes() for path in paths}
     with FactStore(_settings(data_dir=data_dir).data_dir) as store:
-        for path in paths:
+        for path, content in contents.items():
             with _progress(path.name) as tick:
                 outcome = import_csv(
                     store,
                     path.name,
-                    path.read_bytes(),
+                    content,
                     at_us=_now_us(),
                     accept_partial=accept_partial,
                     tick=tick,
@@ -274,7 +276,10 @@ def _import_json(outcome: Import) -> dict[str, object]:
 @facts_app.command("status")
 def facts_status(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Show what the store holds, and check that its history was not changed."""
-    with FactStore(_settings(data_dir=data_dir).data_dir) as store:
+    folder = _settings(data_dir=data_dir).data_dir
+    if not (folder / "facts.sqlite").exists():
+        _fail(f"{folder}: holds no fact store")
+    with FactStore(folder) as store:
         head, broken = store.head(), store.check()
         status: dict[str, object] = {
             "revision": head.revision,

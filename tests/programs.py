@@ -19,6 +19,7 @@ class Size:
     tail: int = 10
     candidates: int = 30
     groups: int = 8
+    memberships: int = 3
 
 
 SMALL = Size()
@@ -41,7 +42,7 @@ def program(*names: object, size: Size = SMALL) -> Program:
     closed = (every & ~open_slots) << tail_count | (1 << tail_count) - 1
     width = tail_count + slot_count
     eligible = [_eligible(rng, width) for _ in range(count)]
-    members = [_members(rng, group_count) for _ in range(count)]
+    members = [_members(rng, group_count, size.memberships) for _ in range(count)]
     utility = _utilities(rng, count)
     start = np.cumsum([0, *(len(groups) for groups in members)])
     return Program(
@@ -93,8 +94,8 @@ def _eligible(rng: random.Random, width: int) -> int:
     return rng.choice([every, every, every, below, _word(rng, width), 0])
 
 
-def _members(rng: random.Random, group_count: int) -> list[int]:
-    return sorted(rng.sample(range(group_count), rng.randint(0, min(3, group_count))))
+def _members(rng: random.Random, group_count: int, most: int) -> list[int]:
+    return sorted(rng.sample(range(group_count), rng.randint(0, min(most, group_count))))
 
 
 def _utilities(rng: random.Random, count: int) -> np.ndarray:

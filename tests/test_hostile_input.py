@@ -225,5 +225,5 @@ def test_health_watches_that_come_and_go_hold_up_nobody(app: Served) -> None:
         watches = [pool.submit(come_and_go) for _ in range(8)]
         for _ in range(20):
             _still_answers(app)
-            app.server._say(SERVING)
+            app.server._say(serving=True)
         assert [watch.result() for watch in watches] == [100] * 8

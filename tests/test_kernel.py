@@ -84,6 +84,21 @@ def test_they_are_equal_on_pages_that_fill_the_whole_word(number: int) -> None:
         assert compiled.measure(t, slate).tolist() == reference.measure(t, slate).tolist()
 
 
+def test_they_are_equal_where_one_placement_breaks_more_than_a_field_can_count() -> None:
+    size = Size(slots=12, tail=40, candidates=12, groups=12, memberships=12)
+    most_breaks = 0
+    for number in range(40):
+        program = programs.program("saturated", number, size=size)
+        spans = program.spans
+        spans.level[:], spans.least[:], spans.most[:], spans.window[:] = number % 6 + 1, 0, 0, 30
+        t = kernel.tables(program)
+        for way in WAYS:
+            slate = compiled.fill(t, *way)
+            assert slate.tolist() == reference.fill(t, *way).tolist()
+            most_breaks = max(most_breaks, *compiled.measure(t, slate)[2:-1].tolist())
+    assert most_breaks > 2**kernel.LEVEL_BITS
+
+
 def test_large_pages_reach_the_last_position() -> None:
     drawn = [programs.program("large", number, size=LARGE) for number in range(30)]
     assert sum(p.tail_count + p.slot_count == 64 for p in drawn) >= 10

@@ -148,6 +148,13 @@ def test_page_without_rules_is_the_page_by_utility_and_needs_no_reason() -> None
     assert all(placement.reasons == () for placement in decision.placements)
 
 
+def test_many_candidates_worth_the_same_stand_in_the_order_they_came() -> None:
+    offered = make.candidates([video()] * 300, [3] * 300)
+    decision = govern(offered, make.page(slot_count=50), make.policy())
+    assert decision.slate == list(range(50))
+    assert decision.moves == ()
+
+
 def test_placements_say_what_was_received_and_what_was_made_of_it() -> None:
     policy = make.policy(make.rule_text("supported_boost", national_ratio=1.5))
     rows = [video(registered=False), drama(support="national")]

@@ -1,5 +1,6 @@
 """Policies and facts change while the server runs: never half, never a bad one, never silently."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,18 @@ from constraints.errors import PolicyError
 from ranker.serving.state import State
 from ranker.settings import Settings
 from ranker.v1 import rerank_pb2 as pb
-from tests.serving import METHOD, Fault, Served, fill, put, request, served, shown
+from tests.serving import (
+    METHOD,
+    NOT_SERVING,
+    SERVING,
+    Fault,
+    Served,
+    fill,
+    put,
+    request,
+    served,
+    shown,
+)
 
 SURFACE = "[surface.home]\nfirst_screen_slots = { phone = 2 }\n"
 CAP = """
@@ -210,3 +222,36 @@ def test_facts_that_cannot_be_confirmed_are_alarmed_and_grow_old(
     assert state.in_use().snapshot is snapshot
     assert (state.in_use().facts_age_s, state.in_use().facts_strict) == (11.0, True)
     assert [alarm["reason"] for alarm in _alarmed(caplog)] == ["FACTS_UNREADABLE"]
+
+
+def test_a_log_that_takes_records_again_is_found_out_without_a_call(tmp_path: Path) -> None:
+    with served(tmp_path, poll_s=0.05) as app:
+        log = app.server.log
+        kept = os.dup(log._file)
+        os.dup2(broken := os.open("/dev/full", os.O_WRONLY), log._file)
+        assert app.fault(request()).reason == "DECISION_LOG_FAILED"
+        assert app.health() == NOT_SERVING
+        os.dup2(kept, log._file)
+        os.close(kept)
+        os.close(broken)
+        _eventually(lambda: app.health() == SERVING)
+        assert app.rerank(request()).receipt.sequence == 1
+
+
+def test_facts_too_old_to_use_make_the_server_say_so(tmp_path: Path) -> None:
+    with served(tmp_path) as app:
+        state = app.server.state
+        state._now_s = lambda: time.monotonic() + 3_601
+        app.server._tend()
+        assert app.health() == NOT_SERVING
+        assert app.fault(request()).reason == "FACTS_TOO_OLD"
+        state.refresh()
+        app.server._tend()
+        assert app.health() == SERVING
+
+
+def _eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to hold"
+        time.sleep(0.02)

@@ -201,6 +201,24 @@ def test_allowed_facts_count_only_where_nothing_is_registered(trusting: Served) 
     assert shown(trusting.rerank(rows)) == ["nobody", "", "", ""]
 
 
+def test_calls_beyond_the_limit_are_refused_at_once(tmp_path: Path) -> None:
+    go_on = threading.Event()
+
+    def slow(program: Any) -> Any:
+        assert go_on.wait(10)
+        return solve(program)
+
+    with served(tmp_path, solver=slow, calls_max=2) as app:
+        call, data = app.channel.unary_unary(METHOD), request().SerializeToString()
+        calls = [call.future(data, timeout=10) for _ in range(5)]
+        while sum(each.done() for each in calls) < 3:
+            time.sleep(0.01)
+        go_on.set()
+        codes = sorted(each.code().name for each in calls)
+        assert codes == ["OK"] * 2 + ["RESOURCE_EXHAUSTED"] * 3
+        assert app.rerank(request()).receipt.sequence == 3
+
+
 def _health(app: Served) -> Any:
     try:
         return app.health()

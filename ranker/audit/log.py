@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -39,6 +40,7 @@ class DecisionLog:
             raise SettingsError(f"{self.path.name}: another server writes this log") from None
         self._torn_at: int | None = None  # where a part of a line stands that could not be cut off
         self.is_healthy = True
+        self._refused_bytes = 0  # size of the record that failed last
         self._recover()
 
     def _recover(self) -> None:
@@ -78,25 +80,39 @@ class DecisionLog:
             self.sequence = sequence
             return sequence
 
+    def probe(self) -> None:
+        """Learn whether a log that failed would take a record of that size again; leave none."""
+        with self._lock, suppress(OSError):
+            self._cut(self._put(b" " * self._refused_bytes))
+            self.is_healthy = True
+
     def _write(self, record: dict[str, Any]) -> None:
         line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         try:
-            if self._torn_at is not None:
-                os.ftruncate(self._file, self._torn_at)
-                self._torn_at = None
-            before = os.fstat(self._file).st_size
-            if os.write(self._file, line) != len(line):
-                self._torn_at = before
-                os.ftruncate(self._file, before)
-                self._torn_at = None
-                raise OSError("short write")
+            self._put(line)
         except OSError as error:
-            self.is_healthy = False
+            self.is_healthy, self._refused_bytes = False, len(line)
             alarm("DECISION_LOG_FAILED", "the decision log cannot be written", fault=str(error))
             raise OverloadedError(
                 "the decision log cannot take a record", reason="DECISION_LOG_FAILED"
             ) from None
         self.is_healthy = True
+
+    def _put(self, line: bytes) -> int:
+        """Write a line, whole or not at all; return where it begins."""
+        if self._torn_at is not None:
+            self._cut(self._torn_at)
+        before = os.fstat(self._file).st_size
+        if os.write(self._file, line) != len(line):
+            self._cut(before)
+            raise OSError("short write")
+        return before
+
+    def _cut(self, at: int) -> None:
+        """Cut the file off; where that fails too, the next record begins with it."""
+        self._torn_at = at
+        os.ftruncate(self._file, at)
+        self._torn_at = None
 
     def close(self) -> None:
         """Sync and close the file."""

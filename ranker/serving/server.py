@@ -70,7 +70,7 @@ class Server:
         self.health = health.HealthServicer(False, _WATCHES)
         self._metrics: WSGIServer | None = None
         self._stopped = threading.Event()
-        self._ill = False  # the log failed; the next record it takes makes us well
+        self._says_serving = False
         self._grpc = grpc.server(
             futures.ThreadPoolExecutor(settings.threads, thread_name_prefix="rerank"),
             options=_OPTIONS,
@@ -82,7 +82,7 @@ class Server:
             names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
             add: Any = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
             add(_Reflection(names), self._grpc)
-        self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._say(serving=False)
         try:
             self.port = self._grpc.add_insecure_port(f"{settings.host}:{settings.port}")
         except RuntimeError:
@@ -97,10 +97,10 @@ class Server:
     def start(self) -> None:
         """Compile what must be compiled, then accept calls and say so."""
         kernel.warm()
-        self.state.start()
+        self.state.start(after_look=self._tend)
         self._start_metrics()
         self._grpc.start()
-        self._say(health_pb2.HealthCheckResponse.SERVING)
+        self._say(serving=True)
         note("serving", address=self.address)
 
     def stop(self) -> None:
@@ -108,7 +108,7 @@ class Server:
         if self._stopped.is_set():
             return
         self._stopped.set()
-        self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._say(serving=False)
         self._grpc.stop(self.settings.drain_s).wait()
         self.state.stop()
         self.log.close()
@@ -124,17 +124,26 @@ class Server:
         except OSError:
             raise OSError(f"metrics port {port} on {host} is taken") from None
 
-    def _say(self, status: Any) -> None:
-        self.health.set("", status)
-        self.health.set(SERVICE, status)
+    def _tend(self) -> None:
+        """Say whether calls can be answered: not with a log that fails, or facts too old."""
+        if not self.log.is_healthy:
+            self.log.probe()
+        fit = self.log.is_healthy and self.state.is_usable and not self._stopped.is_set()
+        if fit != self._says_serving:
+            self._say(serving=fit)
+
+    def _say(self, *, serving: bool) -> None:
+        self._says_serving = serving
+        known = health_pb2.HealthCheckResponse
+        for name in ("", SERVICE):
+            self.health.set(name, known.SERVING if serving else known.NOT_SERVING)
 
     def _rerank(self, data: bytes, context: grpc.ServicerContext) -> bytes:
         begun, reason = time.perf_counter(), "OK"
         try:
             reply = self.service.rerank(data)
-            if self._ill:
-                self._ill = False
-                self._say(health_pb2.HealthCheckResponse.SERVING)
+            if not self._says_serving:
+                self._tend()  # the log has just taken a record again
             return reply
         except Exception as error:  # the shield: nothing but our own words may reach a caller
             reason = error.reason if isinstance(error, GovernanceError) else "INTERNAL"
@@ -147,8 +156,7 @@ class Server:
 
     def _report(self, error: Exception, reason: str) -> None:
         if not self.log.is_healthy:
-            self._ill = True
-            self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
+            self._say(serving=False)
         if not isinstance(error, GovernanceError) or reason == "VERIFY_FAILED":
             alarm(reason, "a call failed through our own fault", fault=repr(error))
 

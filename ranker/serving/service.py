@@ -74,7 +74,9 @@ class RerankService:
             facts_revision=using.snapshot.revision,
             facts_digest=using.snapshot.digest,
             facts_age_ms=int(using.facts_age_s * 1000),
-            page_token=next_token(asked, placed, decision, using.policy, self.keys, expires_s),
+            page_token=""
+            if placed.seam_unverified
+            else next_token(asked, placed, decision, using.policy, self.keys, expires_s),
             instant_us=now_us,
         )
         decided = message.SerializeToString(deterministic=True)

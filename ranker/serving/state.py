@@ -64,13 +64,22 @@ class State:
         Raises:
             FactsUnavailableError: the facts are too old to decide by.
         """
-        snapshot, age_s = self._snapshot, self._now_s() - self._confirmed_s
+        snapshot, age_s = self._snapshot, self._age_s()
         if age_s > self._settings.age_s_max:
             raise FactsUnavailableError(f"facts are {age_s:.0f} s old")
         return InUse(self._policy, snapshot, age_s, age_s > self._settings.age_s_strict)
 
-    def start(self) -> None:
-        """Begin to look for newer facts and policies."""
+    @property
+    def is_usable(self) -> bool:
+        """The facts are not too old to decide by."""
+        return self._age_s() <= self._settings.age_s_max
+
+    def _age_s(self) -> float:
+        return self._now_s() - self._confirmed_s
+
+    def start(self, after_look: Callable[[], None] = lambda: None) -> None:
+        """Begin to look for newer facts and policies, and call `after_look` after each look."""
+        self._after_look = after_look
         self._thread.start()
 
     def stop(self) -> None:
@@ -82,6 +91,7 @@ class State:
     def _watch(self) -> None:
         while not self._stop.wait(self._settings.poll_s):
             self.refresh()
+            self._after_look()
 
     def refresh(self) -> None:
         """Look once for newer facts and a newer policy; on any fault keep the last good ones."""
@@ -91,7 +101,7 @@ class State:
         except Exception as error:  # noqa: BLE001 -- this thread must live to report the age
             RELOADS.labels("facts", "failed").inc()
             alarm("FACTS_UNREADABLE", "the fact store cannot be read", fault=repr(error))
-        FACTS_AGE.set(self._now_s() - self._confirmed_s)
+        FACTS_AGE.set(self._age_s())
 
     def _refresh_policy(self) -> None:
         try:
