@@ -1,6 +1,6 @@
 """What was decided: the slate, the reasons, what was relaxed, what stayed empty."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
@@ -36,9 +36,11 @@ class Reason:
     Attributes:
         rule_id: the rule.
         cause: how it acted.
-        ratio: factor on the utility, for WEIGHTED; else 1.
-        group: group at fault among the rule's, for CAPPED; else -1.
+        ratio: factor on the utility, for WEIGHTED, and of the other for DISPLACED; else 1.
+        group: group at fault among the rule's, for CAPPED and what follows from it; else -1.
         by: candidate that stands there instead, for FLOOR and DISPLACED; else -1.
+        source: row of the law it rests on.
+        slot: slot it speaks of: the one a move wanted, or the first one a block left it; else -1.
     """
 
     rule_id: str
@@ -46,6 +48,8 @@ class Reason:
     ratio: float = 1.0
     group: int = -1
     by: int = -1
+    source: str = field(default="", compare=False)
+    slot: int = field(default=-1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +95,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """A candidate that may stand in no slot of the page, and the rules that say so."""
+    """A candidate that may stand in no slot of the page, the rules that say so, their sources."""
 
     candidate: int
     rule_ids: tuple[str, ...]
+    sources: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """Show at least `least` of a group in `slots`, when enough are offered. Always soft."""
+    """Show at least `least` of a group in `slots`. Always soft: an unmet one is reported."""
 
     least: int
     slots: int

@@ -22,6 +22,7 @@ from constraints.rules import rule_types
 FILE_BYTES_MAX: Final = 262_144  # LIMIT: one policy file
 RULES_MAX: Final = 200  # LIMIT: rules of a policy
 WEIGHT_RANGE: Final = (0.25, 2.0)
+NO_SURFACE: Final = "has no surface; give all files of the policy"
 Slots = Annotated[int, Field(ge=1, le=SLOTS_MAX)]
 Factor = Annotated[float, Field(gt=0, le=10)]
 Model = TypeVar("Model", bound=Strict)
@@ -111,12 +112,19 @@ def parse_policy(texts: Mapping[str, bytes]) -> Policy:
             if not weight_range[0] <= 1 <= weight_range[1]:
                 raise PolicyError(name, "weight_range", "must include 1")
     if not surfaces:
-        raise PolicyError(", ".join(sorted(texts)) or "policy", "", "has no surface")
+        raise PolicyError(", ".join(sorted(texts)) or "policy", "", NO_SURFACE)
     if len(placed) > RULES_MAX:
         raise PolicyError("policy", "", f"has more than {RULES_MAX} rules")
     _check_scopes(placed, surfaces)
     rules = [rule for _, _, rule in placed]
     limits = weight_range or WEIGHT_RANGE
+    for name, index, rule in placed:
+        for factor in rule.factors():
+            if not limits[0] <= factor <= limits[1]:
+                fault = (
+                    f"the factor {factor:g} is outside weight_range, {limits[0]:g} to {limits[1]:g}"
+                )
+                raise PolicyError(name, f"rules.{index}", fault)
     return Policy(surfaces, tuple(rules), limits, _digest(surfaces, rules, limits))
 
 
@@ -150,10 +158,12 @@ def _parse_rule(raw: dict[str, Any], name: str, index: int) -> Rule:
         fault = f"`{quoted(str(kind))}` is no rule type; known are {', '.join(rule_types())}"
         raise PolicyError(name, f"{place}.type", fault)
     rule = _parse(rule_types()[kind], raw, name, place)
-    if rule.source not in law_rows():
-        hint = did_you_mean(rule.source, set(law_rows()))
-        fault = f"`{quoted(rule.source)}` is no row of law.toml{hint}"
-        raise PolicyError(name, f"{place}.source", fault)
+    for field in type(rule).model_fields:
+        source = getattr(rule, field) if field.endswith("source") else None
+        if source is not None and source not in law_rows():
+            hint = did_you_mean(source, set(law_rows()))
+            fault = f"`{quoted(source)}` is no row of law.toml{hint}"
+            raise PolicyError(name, f"{place}.{field}", fault)
     return rule
 
 

@@ -67,7 +67,7 @@ class Program:
         slot_count, tail_count: K and T.
         open: word of the page slots to fill.
         order: (n,) int32 candidates, best weighted utility first, ties by index.
-        utility: (n,) int64 weighted utility, scaled by a power of two.
+        utility: (n,) int64 weighted utility, scaled by a power of two; 0 where it may not stand.
         eligible: (n,) uint64, positions the candidate may take.
         tier: (n,) uint8, 0 normal, 1 sunk.
         group_start, group_of: (n + 1,) and (m,) int32, the groups of each candidate.
@@ -129,14 +129,14 @@ def compile_program(
             weights[step.rule.id] = factor[step.verdicts]
             weight = weight * weights[step.rule.id]
     weight = np.clip(weight, *weight_range)
-    scaled = _scaled(utility.astype(np.float64) * weight)
+    weighted = utility.astype(np.float64) * weight
     group_start, group_of, occupied, spans, names = _group(rules, facts, page)
     return Program(
         slot_count=page.slot_count,
         tail_count=tail_count,
         open=open_slots,
-        order=np.argsort(-scaled, kind="stable").astype(np.int32),
-        utility=scaled,
+        order=np.argsort(-weighted, kind="stable").astype(np.int32),
+        utility=_scaled(weighted * (eligible != 0)),
         eligible=eligible << np.uint64(tail_count),
         tier=tier,
         group_start=group_start,

@@ -1,5 +1,6 @@
 """Finds out why candidates stand where they stand, by comparing with the page by utility alone."""
 
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -9,7 +10,7 @@ from constraints.decision import BLOCKED_MAX, Blocked, Cause, Move, Reason
 from constraints.effects import Block, Sink, Weight
 from constraints.facts import FloatArray
 from constraints.program import UNCAPPED, Program
-from constraints.rule import Violation
+from constraints.rule import Rule, Violation
 
 OVERTAKEN_MAX: Final = 20  # LIMIT: candidates asked whether a floor's title overtook them
 
@@ -40,6 +41,7 @@ class Reasons:
         withdrawn: dict[int, Violation],
     ) -> None:
         self.program = program
+        self.scored = utility * program.weight
         self.slate = slate
         self.withdrawn = withdrawn
         self.wanted = unconstrained(program, utility)
@@ -70,65 +72,98 @@ class Reasons:
         nowhere = np.flatnonzero(self.program.eligible == 0)
         listed = nowhere[np.argsort(-utility[nowhere], kind="stable")][:BLOCKED_MAX]
         page = self.program.open
-        found = [Blocked(int(c), tuple(r.rule_id for r in self._blocks(c, page))) for c in listed]
+        found = []
+        for candidate in listed.tolist():
+            reasons = self._blocks(candidate, page)
+            rule_ids, sources = (
+                tuple(r.rule_id for r in reasons),
+                tuple(r.source for r in reasons),
+            )
+            found.append(Blocked(candidate, rule_ids, sources))
         return tuple(found), len(nowhere)
 
     def own(self, candidate: int) -> tuple[Reason, ...]:
         """List the rules that weighed, sank or floored a candidate on the page."""
         slot = self.slot_of[candidate]
         floors = self._floors(candidate, slot)
-        served = [Reason(rule, Cause.FLOOR) for rule in floors if self._overtakes(candidate, slot)]
+        served = [
+            Reason(rule.id, Cause.FLOOR, source=rule.source)
+            for rule in floors
+            if self._overtakes(candidate, slot)
+        ]
         return (*self._weights(candidate), *self._sinks(candidate), *served)
 
     def _held_back(self, candidate: int, slot: int) -> tuple[Reason, ...]:
         violation = self.withdrawn.get(candidate)
         if violation is not None:
             return (Reason(violation.rule_id, Cause.WITHDRAWN, group=violation.group),)
-        found = [
+        found = self._at(candidate, slot)
+        if found and found[0].cause == Cause.BLOCKED:
+            found += self._below_the_block(candidate, slot)
+        return found
+
+    def _at(self, candidate: int, slot: int) -> tuple[Reason, ...]:
+        """Say why a candidate does not stand in a slot."""
+        found = self._kept_out(candidate, slot) or self._displaced(candidate, slot)
+        return tuple(replace(reason, slot=slot) for reason in dict.fromkeys(found))
+
+    def _kept_out(self, candidate: int, slot: int) -> list[Reason]:
+        return [
             *self._blocks(candidate, 1 << slot),
             *self._sinks(candidate),
             *self._caps(candidate, slot),
             *(reason for reason in self._weights(candidate) if reason.ratio < 1),
         ]
-        return tuple(found) if found else self._displaced(candidate, slot)
+
+    def _below_the_block(self, candidate: int, slot: int) -> tuple[Reason, ...]:
+        """Say why it does not stand in the first slot its block leaves it, if it does not."""
+        word = int(self.program.eligible[candidate]) >> self.program.tail_count
+        open_slots = [s for s in range(slot, self.program.slot_count) if word >> s & 1]
+        if not open_slots or self.slot_of.get(candidate) == open_slots[0]:
+            return ()
+        return self._at(candidate, open_slots[0])
 
     def _displaced(self, candidate: int, slot: int) -> tuple[Reason, ...]:
         """Ask the one who stands there why it does: its weight, a floor, or its own reason."""
         other = self.slate[slot]
         if other < 0:
             return ()
-        program = self.program
         raised = [reason for reason in self._weights(other) if reason.ratio > 1]
-        if program.utility[other] < program.utility[candidate]:
+        if self.scored[other] < self.scored[candidate]:
             floors = self._floors(other, slot)
-            return tuple(Reason(rule, Cause.FLOOR, by=other) for rule in floors)
+            return tuple(
+                Reason(rule.id, Cause.FLOOR, by=other, source=rule.source) for rule in floors
+            )
         if raised:
-            return tuple(Reason(r.rule_id, Cause.DISPLACED, r.ratio, by=other) for r in raised)
+            return tuple(replace(r, cause=Cause.DISPLACED, by=other) for r in raised)
         came_down = self._deciding.get(other)
         if came_down is not None:
-            return (Reason(came_down.rule_id, Cause.DISPLACED, group=came_down.group, by=other),)
+            return (replace(came_down, cause=Cause.DISPLACED, ratio=1.0, by=other),)
         return ()
 
     def _blocks(self, candidate: int, slots: int) -> list[Reason]:
         return [
-            Reason(step.rule.id, Cause.BLOCKED)
+            Reason(step.rule.id, Cause.BLOCKED, source=step.rule.source_of(verdict))
             for step in self.program.steering
-            for effect in step.effects.get(int(step.verdicts[candidate]), ())
+            for verdict in (int(step.verdicts[candidate]),)
+            for effect in step.effects.get(verdict, ())
             if isinstance(effect, Block) and effect.slots & slots
         ]
 
     def _sinks(self, candidate: int) -> list[Reason]:
         return [
-            Reason(step.rule.id, Cause.SUNK)
+            Reason(step.rule.id, Cause.SUNK, source=step.rule.source_of(verdict))
             for step in self.program.steering
-            if any(isinstance(e, Sink) for e in step.effects.get(int(step.verdicts[candidate]), ()))
+            for verdict in (int(step.verdicts[candidate]),)
+            if any(isinstance(effect, Sink) for effect in step.effects.get(verdict, ()))
         ]
 
     def _weights(self, candidate: int) -> list[Reason]:
         return [
-            Reason(step.rule.id, Cause.WEIGHTED, ratio=effect.ratio)
+            Reason(step.rule.id, Cause.WEIGHTED, effect.ratio, source=step.rule.source_of(verdict))
             for step in self.program.steering
-            for effect in step.effects.get(int(step.verdicts[candidate]), ())
+            for verdict in (int(step.verdicts[candidate]),)
+            for effect in step.effects.get(verdict, ())
             if isinstance(effect, Weight) and effect.ratio != 1
         ]
 
@@ -137,11 +172,11 @@ class Reasons:
         groups: list[int] = self.program.group_of[start[candidate] : start[candidate + 1]].tolist()
         return groups
 
-    def _floors(self, candidate: int, slot: int) -> list[str]:
+    def _floors(self, candidate: int, slot: int) -> list[Rule]:
         """List the floors that a candidate serves in a slot."""
         spans, position = self.program.spans, self.program.tail_count + slot
         return [
-            self.program.steering[spans.rule[span]].rule.id
+            self.program.steering[spans.rule[span]].rule
             for group in self._groups(candidate)
             for span in range(spans.start[group], spans.start[group + 1])
             if spans.least[span] > 0 and int(spans.mask[span]) >> position & 1
@@ -164,9 +199,9 @@ class Reasons:
             taken = int(self.program.occupied[group]) | (self._standing.get(group, 0) & above)
             for span in range(spans.start[group], spans.start[group + 1]):
                 if spans.most[span] < UNCAPPED and self._is_full(span, taken, slot):
-                    name = self.program.steering[spans.rule[span]].rule.id
+                    rule = self.program.steering[spans.rule[span]].rule
                     number = self.program.group_name[group][1]
-                    reason = Reason(name, Cause.CAPPED, group=number)
+                    reason = Reason(rule.id, Cause.CAPPED, group=number, source=rule.source)
                     found.append((int(spans.level[span]), reason))
         ordered = [reason for _, reason in sorted(found, key=lambda pair: pair[0])]
         return list(dict.fromkeys(ordered))

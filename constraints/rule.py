@@ -8,7 +8,7 @@ slate. The judging half is written from the text of the law, never from the stee
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
+from typing import Annotated, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,8 +104,11 @@ class Rule(Strict):
         source: row of law.toml the rule rests on.
         mode: `enforce` decides, `shadow` is only judged and recorded, `off` does nothing.
         surfaces, terminals, viewer_classes: scope; empty means all.
+        personalised: scope: only pages that are, or are not, personally recommended.
         since, until: first day in force, and the first day no longer in force.
     """
+
+    groups_are_themes: ClassVar[bool] = False
 
     id: RuleId
     type: str
@@ -114,6 +117,7 @@ class Rule(Strict):
     surfaces: tuple[Name, ...] = ()
     terminals: tuple[Name, ...] = ()
     viewer_classes: tuple[Literal["unknown", "adult", "minor"], ...] = ()
+    personalised: bool | None = None
     since: date | None = None
     until: date | None = None
 
@@ -135,9 +139,14 @@ class Rule(Strict):
             (not self.surfaces or page.surface in self.surfaces)
             and (not self.terminals or page.terminal in self.terminals)
             and (not self.viewer_classes or page.viewer_class in self.viewer_classes)
+            and self.personalised in (None, page.is_personalised)
             and (self.since is None or day_of(self.since) <= page.day)
             and (self.until is None or page.day < day_of(self.until))
         )
+
+    def source_of(self, verdict: int) -> str:
+        """Return the row of the law a verdict rests on."""
+        return self.source
 
     def rows(self, facts: Facts, day: Day) -> Verdicts:
         """Give each row a verdict by its own facts and the day.
@@ -152,6 +161,10 @@ class Rule(Strict):
     def effects(self, page: Page) -> Mapping[int, tuple[RowEffect, ...]]:
         """Say what each verdict asks for on this kind of page; verdicts left out ask nothing."""
         return {}
+
+    def factors(self) -> tuple[float, ...]:
+        """List every factor the rule may put on a utility."""
+        return ()
 
     def groups(self, facts: Facts, day: Day) -> IntArray | None:
         """Give each row the groups it is counted in, None when the rule counts none.

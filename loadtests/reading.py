@@ -98,11 +98,13 @@ def _lists(rule: Rule, one: Known, today: str) -> list[float]:
     if one.kind != "drama":
         return []
     found = []
-    if one.row.get("support") in ("national", "provincial") and _runs(one.row, "support", today):
-        found.append(float(rule.get(f"{one.row['support']}_ratio", 1.0)))
+    by_list = f"{one.row.get('support')}_ratio"
+    if by_list in rule and _runs(one.row, "support", today):
+        found.append(float(rule[by_list]))
     listed = one.row.get("plan_listed_on", "")
-    if one.row.get("plan", "") not in ("", "none") and listed and listed <= today:
-        found.append(float(rule.get("plan_ratio", 1.0)))
+    planned = one.row.get("plan", "") not in ("", "none") and listed and listed <= today
+    if planned and "plan_ratio" in rule:
+        found.append(float(rule["plan_ratio"]))
     return found
 
 

@@ -17,13 +17,26 @@ _AGEING: Final = frozenset(
     ("document", "document_status", "recheck", "support", "plan", "room_grade", "anchor_grade")
 )  # facts that count as unknown when the reply says the facts are too old
 _SCOPE: Final = frozenset(
-    ("id", "type", "source", "mode", "surfaces", "terminals", "viewer_classes", "since", "until")
+    (
+        "id",
+        "type",
+        "source",
+        "mode",
+        "surfaces",
+        "terminals",
+        "viewer_classes",
+        "since",
+        "until",
+        "personalised",
+    )
 )
 _FIELDS: Final = {
     "record_required": set(),
-    "licensed_first_screen": {"slots", "unlicensed_share", "recheck", "lead_slots"},
+    "licensed_first_screen": {
+        "slots", "unlicensed_share", "recheck", "recheck_source", "lead_slots",
+    },
     "registered_only": {"slots"},
-    "room_rating": {"demote", "sink", "stop", "remove", "rating_days_max"},
+    "room_rating": {"demote", "sink", "stop", "remove", "rating_days_max", "order_source"},
     "supported_boost": {
         "national_ratio", "provincial_ratio", "plan_ratio", "least", "first_slots", "level",
     },

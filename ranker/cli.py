@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import signal
 import sqlite3
 import sys
@@ -22,6 +23,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from constraints.errors import GovernanceError
+from constraints.faults import did_you_mean, place_and_fault
 from constraints.policy import parse_policy
 from ranker.facts.importing import Import, import_csv
 from ranker.facts.store import FactStore
@@ -66,9 +68,8 @@ def main() -> None:
     except GovernanceError as error:
         _fail(str(error))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        _fail(f"SLOTWARDEN_{name}: {first['msg'][0].lower()}{first['msg'][1:]}")
+        place, fault = place_and_fault(error, Settings)
+        _fail(f"SLOTWARDEN_{place.upper()}: {fault}")
     except sqlite3.Error as error:
         _fail(f"facts.sqlite: {error}")
     except OSError as error:
@@ -82,6 +83,10 @@ def _fail(message: str) -> NoReturn:
 
 
 def _settings(**given: Any) -> Settings:
+    known = {f"SLOTWARDEN_{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.upper().startswith("SLOTWARDEN_") and name.upper() not in known:
+            _fail(f"{name}: is no setting{did_you_mean(name.upper(), known)}")
     return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
@@ -186,6 +191,8 @@ def _call(address: str, request: pb.RerankRequest) -> pb.RerankResponse:
             reply: pb.RerankResponse = stub.Rerank(request, timeout=10)
         except grpc.RpcError as error:
             call: Any = error
+            if call.code() == grpc.StatusCode.UNAVAILABLE and "connect" in call.details():
+                _fail(f"no server answers at {address}; start one with `slotwarden serve`")
             _fail(f"{call.code().name}: {call.details()}")
     return reply
 
@@ -254,6 +261,8 @@ def _report(outcome: Import) -> None:
     for fault in outcome.faults:
         print(fault, file=sys.stderr)
     kept = "kept" if outcome.is_kept else "refused, nothing was imported"
+    if not outcome.rows and outcome.is_kept:
+        kept = "the file has no rows"
     print(
         f"{outcome.file}: {outcome.rows} rows, {outcome.changed} changed, "
         f"{len(outcome.faults)} faults, {kept}; revision {outcome.revision}",
@@ -292,8 +301,9 @@ def facts_status(data_dir: DataDir = None, as_json: Json = False) -> None:
     if as_json:
         _print_json(status)
     else:
-        for name, value in status.items():
-            print(f"{name.replace('_', ' ')}: {value}")
+        history = f"broken at revision {broken}" if broken else "intact"
+        for name, value in {**status, "first_broken_revision": history}.items():
+            print(f"{name.replace('first_broken_revision', 'history')}: {value}")
     if broken:
         raise typer.Exit(1)
 

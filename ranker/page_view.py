@@ -15,8 +15,8 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
     "zh": {
         "title": "{surface} · {terminal} · {slots} 个位置",
         "slot": "位",
-        "before": "仅按效用",
-        "after": "合规之后",
+        "before": "仅按效用（原始效用）",
+        "after": "合规之后（加权后效用）",
         "why": "变动与依据",
         "empty": "（空位：无合规候选）",
         "reserved": "（调用方自填）",
@@ -28,6 +28,8 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "raised": "加权 ×{ratio:g}",
         "lowered": "降权 ×{ratio:g}",
         "moved_up": "依次递补",
+        "moved_down": "自第 {slot} 位下移",
+        "served": "保底名额",
         "floor": "为保底名额让位",
         "displaced": "让位",
         "withdrawn": "复核撤下",
@@ -35,17 +37,16 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "rule": "规则",
         "article": "条文",
         "quote": "原文摘句",
-        "platform": "平台自定",
-        "relaxed": "放宽",
-        "over": "{rule}{group} 共 {count} 处",
+        "relaxed": "未能完全满足的软规则",
+        "over": "{rule}{group}，计 {count}",
         "blocked_count": "整页不得推荐的候选：{count} 个",
         "receipt": "决定 {id} · 日志第 {sequence} 条 · 事实版本 {revision} · 策略 {policy}",
     },
     "en": {
         "title": "{surface} · {terminal} · {slots} slots",
         "slot": "#",
-        "before": "by utility alone",
-        "after": "lawful",
+        "before": "by utility alone (as received)",
+        "after": "lawful (after weights)",
         "why": "what changed, and why",
         "empty": "(empty: no lawful candidate)",
         "reserved": "(filled by the caller)",
@@ -57,6 +58,8 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "raised": "raised ×{ratio:g}",
         "lowered": "lowered ×{ratio:g}",
         "moved_up": "moved up",
+        "moved_down": "moved down from {slot}",
+        "served": "serves a floor",
         "floor": "gives way to a floor",
         "displaced": "gives way",
         "withdrawn": "withdrawn by the verifier",
@@ -64,9 +67,8 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "rule": "rule",
         "article": "article",
         "quote": "quote",
-        "platform": "platform policy",
-        "relaxed": "relaxed",
-        "over": "{rule}{group} {count} times",
+        "relaxed": "soft rule not fully met",
+        "over": "{rule}{group}, by {count}",
         "blocked_count": "candidates that may not be recommended at all here: {count}",
         "receipt": "decision {id} · log record {sequence} · facts {revision} · policy {policy}",
     },
@@ -127,7 +129,7 @@ class PageView:
         table = Table(title=Text(title), show_lines=True, title_justify="left")
         table.add_column(self._word("slot"), justify="right", no_wrap=True)
         for key, ratio in (("before", 3), ("after", 3), ("why", 6)):
-            table.add_column(self._word(key), ratio=ratio)
+            table.add_column(self._word(key), ratio=ratio, overflow="fold")
         moves = {move.id: move for move in self.reply.decision.moves}
         before = self._before()
         for placement in self.reply.decision.placements:
@@ -139,7 +141,7 @@ class PageView:
                 self._slot(placement),
                 left,
                 self._after(placement, kept=kept),
-                self._why(placement, None if kept else moves.get(wanted), kept=kept),
+                Text() if kept else self._why(placement, moves.get(wanted), moves),
             )
         return table
 
@@ -159,25 +161,31 @@ class PageView:
         return text
 
     def _why(
-        self, placement: out.Placement, move: out.Move | None, *, kept: bool
+        self, placement: out.Placement, gone: out.Move | None, moves: Mapping[str, out.Move]
     ) -> RenderableType:
-        """Say why the one left and the other came; the deciding reason only."""
+        """Say why the one left and the other came; the deciding reasons only."""
         lines = []
-        if move is not None and move.reasons:
-            reason = move.reasons[0]
+        if gone is not None and gone.reasons:
+            reason = gone.reasons[0]
             by = f" → {self._title(reason.by_id)}" if reason.by_id else ""
-            lines.append(self._line("red", f"✗ {self._title(move.id)}", reason, by))
-        if not kept:
-            name = f"✓ {self._title(placement.id)}"
-            lines.extend(self._line("green", name, reason) for reason in placement.reasons)
-        if not kept and not lines and placement.state == out.SLOT_STATE_FILLED:
-            lines.append(Text(self._word("moved_up"), style="dim"))
+            lines.append(
+                self._line("red", f"✗ {self._title(gone.id)}", self._cause(reason), reason, by)
+            )
+        name, down = self._title(placement.id), moves.get(placement.id)
+        for reason in placement.reasons:
+            what = "served" if reason.cause == out.CAUSE_FLOOR else ""
+            cause = self._word(what) if what else self._cause(reason)
+            lines.append(self._line("green", f"✓ {name}", cause, reason))
+        if down is not None and down.reasons:
+            what = self._word("moved_down", slot=down.wanted_slot)
+            lines.append(self._line("dim", f"↓ {name}", what, down.reasons[-1]))
+        elif placement.state == out.SLOT_STATE_FILLED and not placement.reasons:
+            lines.append(Text(f"↑ {name} {self._word('moved_up')}", style="dim"))
         return Group(*lines)
 
-    def _line(self, style: str, name: str, reason: out.Reason, by: str = "") -> Text:
-        text = Text(f"{name} ", style=style)
-        text.append(f"{self._cause(reason)}{by}\n", style=style)
-        article = self._article(reason.rule_id).partition("；" if self.language == "zh" else "; ")
+    def _line(self, style: str, name: str, what: str, reason: out.Reason, by: str = "") -> Text:
+        text = Text(f"{name} {what}{by}\n", style=style)
+        article = self._article(reason).partition("；" if self.language == "zh" else "; ")
         return text.append(f"   {reason.rule_id} · {article[0]}", style="default")
 
     def _title(self, candidate_id: str) -> str:
@@ -186,34 +194,38 @@ class PageView:
     def _cause(self, reason: out.Reason) -> str:
         if reason.cause == out.CAUSE_WEIGHTED:
             return self._word("raised" if reason.ratio > 1 else "lowered", ratio=reason.ratio)
-        group = f"（{reason.group}）" if reason.group else ""
+        group = self._group(reason.group)
         return self._word(_CAUSES.get(reason.cause, "displaced")) + group
 
-    def _citation(self, rule_id: str) -> out.Citation | None:
-        found = (c for c in self.reply.decision.citations if c.rule_id == rule_id)
-        return next(found, None)
+    def _group(self, group: str) -> str:
+        left, right = "（）" if self.language == "zh" else ("(", ")")
+        return f" {left}{group}{right}" if group else ""
 
-    def _article(self, rule_id: str) -> str:
-        citation = self._citation(rule_id)
-        if citation is None:
-            return ""
+    def _article(self, reason: out.Reason) -> str:
+        """Return the articles a reason rests on, or its rule's first where it names none."""
+        for citation in self.reply.decision.citations:
+            if citation.rule_id == reason.rule_id and reason.source in ("", citation.source):
+                return self._cited(citation)
+        return ""
+
+    def _cited(self, citation: out.Citation) -> str:
         return citation.citation_zh if self.language == "zh" else citation.citation_en
 
     def _rules(self) -> Table:
         table = Table(title=self._word("rules"), title_justify="left")
         for key in ("rule", "article", "quote"):
-            table.add_column(self._word(key))
+            table.add_column(self._word(key), overflow="fold")
         for citation in self.reply.decision.citations:
             quote = citation.quote_zh if self.language == "zh" else citation.quote_en
             rule = f"{citation.rule_id} ({citation.source})"
-            table.add_row(rule, Text(self._article(citation.rule_id)), Text(quote))
+            table.add_row(rule, Text(self._cited(citation)), Text(quote))
         return table
 
     def _footer(self) -> Text:
         decision, lines = self.reply.decision, []
         lines.append(self._word("blocked_count", count=decision.blocked_count))
         for finding in decision.relaxed:
-            group = f"（{finding.group}）" if finding.group else ""
+            group = self._group(finding.group)
             over = self._word("over", rule=finding.rule_id, group=group, count=finding.count)
             lines.append(f"{self._word('relaxed')}: {over}")
         lines.append(

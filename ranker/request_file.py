@@ -29,7 +29,7 @@ def parse_request(content: bytes, surface: str = "") -> pb.RerankRequest:
         RequestError: naming the field that cannot be read.
     """
     try:
-        values = json.loads(content)
+        values = json.loads(content, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise _bad("request", f"is not JSON: {error}") from None
     if not isinstance(values, dict):
@@ -51,6 +51,10 @@ def parse_request(content: bytes, surface: str = "") -> pb.RerankRequest:
     if surface:
         request.surface = surface
     return request
+
+
+def _refuse(number: str) -> float:
+    raise ValueError(f"{number} is not a number")
 
 
 def _parsed(place: str, values: dict[str, Any], message: Sent) -> Sent:

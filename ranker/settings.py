@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import constraints
@@ -33,6 +33,12 @@ class Settings(BaseSettings):
         page_token_s_max: how long a page token is honoured.
         drain_s: how long running calls may finish after a stop.
     """
+
+    @model_validator(mode="after")
+    def _ages_in_order(self) -> "Settings":
+        if self.age_s_strict > self.age_s_max:
+            raise ValueError("age_s_strict: must be at most age_s_max")
+        return self
 
     model_config = SettingsConfigDict(env_prefix="SLOTWARDEN_", frozen=True, extra="forbid")
 

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from constraints.facts import Document, DocumentStatus, Grade, Plan, Recheck, Restriction, Support
 from constraints.govern import Candidates
+from constraints.law import law_rows
 from constraints.page import POSITIONS_MAX, Page
+from constraints.policy import WEIGHT_RANGE
 from constraints.rule import Rule
 from constraints.vocabulary import Vocabulary
 from tests import make
@@ -120,16 +122,18 @@ def _page(
 def parameters(rng: random.Random, rule_type: type[Rule]) -> dict[str, Any]:
     """Draw parameters that the type accepts, from the types of its fields alone."""
     own = {k: v for k, v in rule_type.model_fields.items() if k not in Rule.model_fields}
+    own = {k: v for k, v in own.items() if not k.endswith("source")}  # a row of the law, not free
     name = get_args(rule_type.model_fields["type"].annotation)[0]
     for _ in range(100):
         told = {k: f for k, f in own.items() if f.is_required() or rng.random() < 0.6}
         for _ in range(300):  # an author's intent kept, until its values fit together
             drawn = {key: _value(rng, f.annotation, f.metadata) for key, f in told.items()}
             try:
-                rule_type(type=name, id="x", source="x", **drawn)
+                made = rule_type(type=name, id="x", source="x", **drawn)
             except ValidationError:
                 continue
-            return _plain(drawn)
+            if all(WEIGHT_RANGE[0] <= factor <= WEIGHT_RANGE[1] for factor in made.factors()):
+                return _plain(drawn)
     raise AssertionError(f"no draw of parameters suits {name}")
 
 
@@ -142,7 +146,8 @@ def rule_text(name: str, rule_type: type[Rule], *names: object, **fixed: Any) ->
 def _value(rng: random.Random, kind: Any, metadata: Any = ()) -> Any:
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return _value(rng, inner[0], [m for each in inner[1:] for m in each.metadata])
+        bounds = [m for each in inner[1:] for m in getattr(each, "metadata", ())]
+        return _value(rng, inner[0], bounds)
     if origin is Literal:
         return rng.choice(inner)
     if origin in (Union, UnionType):
@@ -157,6 +162,8 @@ def _value(rng: random.Random, kind: Any, metadata: Any = ()) -> Any:
         return kind(**{k: _value(rng, f.annotation, f.metadata) for k, f in _fields(kind)})
     if kind is date:
         return rng.choice(DAYS)
+    if kind is str:  # the only texts in rules are rows of the law
+        return rng.choice([*law_rows()])
     return _number(rng, kind, metadata)
 
 

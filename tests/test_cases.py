@@ -23,11 +23,11 @@ from tests import make
 FOLDER = Path(__file__).parent / "cases"
 PAGE = {
     *("surface", "terminal", "day", "slot_count", "first_screen_slots", "first_slot"),
-    *("is_recommended", "viewer_class", "reserved", "tail"),
+    *("is_recommended", "is_personalised", "viewer_class", "reserved", "tail"),
 }
 OUTCOME = {
     *("slate", "decided_by", "because", "blocked", "left_alone", "relaxed", "shadow", "scored"),
-    *("rules_in_force",),
+    *("sources", "rules_in_force"),
 }
 
 
@@ -72,10 +72,11 @@ def _cases() -> Iterable[Any]:
     for path in sorted(FOLDER.glob("*.toml")):
         told = tomllib.loads(path.read_text(encoding="utf-8"))
         for case in told["case"]:
-            assert not set(case) - PAGE - OUTCOME - {"name", "rule", "candidates", "weight_range"}
+            assert not set(case) - PAGE - OUTCOME - {"name", "rule", "without", "candidates"}
             merged = told.get("page", {}) | case | {"aliases": told.get("aliases", {})}
             if "rule" in told:
-                merged["rule"] = told["rule"] | case.get("rule", {})
+                rule = told["rule"] | case.get("rule", {})
+                merged["rule"] = {k: v for k, v in rule.items() if k not in case.get("without", [])}
             yield pytest.param(merged, id=f"{path.stem}::{case['name']}")
 
 
@@ -97,9 +98,8 @@ def shipped() -> Policy:
 def _policy(case: dict[str, Any]) -> Policy:
     if "rule" not in case:
         return shipped()
-    limits = f"weight_range = {case['weight_range']}\n" if "weight_range" in case else ""
     rule = dict(case["rule"])
-    return make.policy(limits + make.rule_text(rule.pop("type"), **rule))
+    return make.policy(make.rule_text(rule.pop("type"), **rule))
 
 
 def run(case: dict[str, Any]) -> Outcome:
@@ -131,6 +131,8 @@ def test_case(case: dict[str, Any]) -> None:
     assert outcome.deciding == case.get("decided_by", {})
     for key, cause in case.get("because", {}).items():
         assert outcome.reasons[key][0].cause.name.lower() == cause
+    for key, source in case.get("sources", {}).items():
+        assert outcome.reasons[key][0].source == source
     if "blocked" in case:
         assert [ids[b.candidate] for b in decision.blocked] == case["blocked"]
     assert _counts(decision.relaxed) == case.get("relaxed", {})

@@ -13,12 +13,12 @@ from tests.serving import fill, served
 def test_a_server_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None:
     told = {"SLOTWARDEN_POLICY_DIR": str(tmp_path / "policies")}
     done = spawn("serve", "--data-dir", tmp_path, "--port", "0", **told)
-    assert done.fault() == "policies: the folder holds no *.toml file"
+    assert done.fault() == "policies: there is no such folder"
     with served(tmp_path / "other") as app:
         port = str(app.server.port)
         done = spawn("serve", "--data-dir", tmp_path, "--port", port)
     assert done.code == 1
-    assert done.err.splitlines()[-1] == f"port {port} on 127.0.0.1 is taken"
+    assert done.err.splitlines()[-1] == f"cannot listen on 127.0.0.1:{port}: taken, or not ours"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -143,7 +143,6 @@ def test_a_decision_is_made_again_from_its_record_on_another_server(tmp_path: Pa
                 **{name: line[name] for name in ("surface", "terminal", "first_slot")},
                 session_id="",
                 tail_ids=tuple(line["tail_ids"]),
-                policy_digest="",
                 expires_s=2**40,
             )
             if line["first_slot"]:

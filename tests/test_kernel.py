@@ -85,9 +85,9 @@ def test_they_are_equal_on_pages_that_fill_the_whole_word(number: int) -> None:
 
 
 def test_they_are_equal_where_one_placement_breaks_more_than_a_field_can_count() -> None:
-    size = Size(slots=12, tail=40, candidates=12, groups=12, memberships=12)
+    size = Size(slots=30, tail=30, candidates=30, groups=40, memberships=40)
     most_breaks = 0
-    for number in range(40):
+    for number in range(12):
         program = programs.program("saturated", number, size=size)
         spans = program.spans
         spans.level[:], spans.least[:], spans.most[:], spans.window[:] = number % 6 + 1, 0, 0, 30

@@ -72,7 +72,7 @@ def test_a_token_is_honoured_only_as_it_was_issued(app: Served) -> None:
 
 def _seam(**other: Any) -> page_token.Seam:
     expires_s = NOW_US // 1_000_000 + 1_800
-    return replace(page_token.Seam("home", "phone", "s", 2, (), "0" * 64, expires_s), **other)
+    return replace(page_token.Seam("home", "phone", "s", 2, (), expires_s), **other)
 
 
 def test_every_changed_character_of_a_token_is_noticed() -> None:
@@ -126,4 +126,7 @@ def test_its_own_tokens_are_never_too_long_for_the_server(tmp_path: Path) -> Non
     told: dict[str, Any] = {"session_id": "𠮷" * 128, "surface": "live", "slot_count": 50}
     with served(tmp_path, policy_dir=policies) as app:
         token = app.rerank(request(ids, kinds=[3] * 50, **told)).page_token
-        assert app.rerank(request(["video"], page_token=token, first_slot=50, **told))
+        below: dict[str, Any] = told | {"page_token": token, "first_slot": 50}
+        assert app.rerank(request(["video"], **(below | {"slot_count": 14})))
+        fault = app.fault(request(["video"], **(below | {"slot_count": 15})))
+        assert fault == Fault("INVALID_ARGUMENT", "SLOT_COUNT_OUT_OF_RANGE", "slot_count")

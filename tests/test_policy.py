@@ -49,8 +49,8 @@ def test_the_base_of_the_bad_files_is_good() -> None:
 
 
 def test_policy_without_a_surface_is_refused() -> None:
-    assert fault(RULE, "") == "a.toml, b.toml: has no surface"
-    assert fault() == "policy: has no surface"
+    assert fault(RULE, "") == "a.toml, b.toml: has no surface; give all files of the policy"
+    assert fault() == "policy: has no surface; give all files of the policy"
 
 
 def test_weight_range_stands_in_one_file_only() -> None:

@@ -42,7 +42,8 @@ id = "first-screen"
 type = "licensed_first_screen"
 source = "FS-01"
 """
-LENIENT, STRICT = SURFACE, SURFACE + CAP + FIRST
+OFF = 'mode = "off"\n'
+LENIENT, STRICT = SURFACE + CAP + OFF + FIRST + OFF, SURFACE + CAP + FIRST
 ASKED = request(["filed-0", "lead-0", "lead-6", "lead-1"], slot_count=3)
 PAGES = {LENIENT: ["filed-0", "lead-0", "lead-6"], STRICT: ["lead-0", "lead-1", "filed-0"]}
 BAD = {
@@ -71,12 +72,18 @@ def _alarmed(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return [record.fields for record in caplog.records if record.levelname == "ERROR"]
 
 
+def _settle(app: Served) -> None:
+    """Look twice: files count once two looks found them the same."""
+    app.server.state.refresh()
+    app.server.state.refresh()
+
+
 def _in_use(app: Served) -> str:
     return app.rerank(ASKED).policy_digest
 
 
 def test_there_is_no_server_without_a_policy(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match="policies: the folder holds no"):
+    with pytest.raises(PolicyError, match="policies: there is no such folder"):
         State(Settings(data_dir=tmp_path, policy_dir=tmp_path / "policies"))
 
 
@@ -96,10 +103,40 @@ def test_a_bad_policy_is_alarmed_with_its_place_and_the_last_good_one_stays(
         assert alarm["fault"].startswith(fault)
         assert "\n" not in alarm["fault"]
         assert _in_use(app) == good
-        _write(folder, CAP, "one-theme.toml")
-        app.server.state.refresh()
+        _write(folder, CAP.replace("one-theme", "another"), "one-theme.toml")
+        _settle(app)
         assert _in_use(app) != good, "mended"
         assert len(_alarmed(caplog)) == 1
+
+
+def test_a_rule_that_is_gone_is_refused_until_it_is_switched_off(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "policies"
+    _write(folder, STRICT)
+    with served(tmp_path, policy_dir=folder) as app:
+        _write(folder, SURFACE + CAP)
+        _settle(app)
+        assert shown(app.rerank(ASKED)) == PAGES[STRICT]
+        (alarm,) = _alarmed(caplog)
+        assert alarm["fault"] == (
+            'policies: rule first-screen: is gone; a rule ends by mode = "off" or by its date until'
+        )
+        _write(folder, LENIENT)
+        _settle(app)
+        assert shown(app.rerank(ASKED)) == PAGES[LENIENT]
+
+
+def test_a_half_written_policy_is_never_in_force(tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    _write(folder, STRICT)
+    with served(tmp_path, policy_dir=folder) as app:
+        (folder / "home.toml").write_text(LENIENT, encoding="utf-8")
+        app.server.state.refresh()
+        assert shown(app.rerank(ASKED)) == PAGES[STRICT]
+        (folder / "home.toml").write_text(STRICT, encoding="utf-8")
+        _settle(app)
+        assert shown(app.rerank(ASKED)) == PAGES[STRICT]
 
 
 def test_a_policy_folder_that_vanishes_leaves_the_last_good_policy(
@@ -110,7 +147,7 @@ def test_a_policy_folder_that_vanishes_leaves_the_last_good_policy(
     with served(tmp_path, policy_dir=folder) as app:
         (folder / "home.toml").unlink()
         folder.rmdir()
-        app.server.state.refresh()
+        _settle(app)
         assert shown(app.rerank(ASKED)) == PAGES[STRICT]
     assert [alarm["reason"] for alarm in _alarmed(caplog)] == ["POLICY_REFUSED"]
 
@@ -153,7 +190,7 @@ def test_fifty_reloads_under_load_neither_fail_nor_mix(tmp_path: Path) -> None:
                 policy = [STRICT, LENIENT][round_ % 2]
                 _write(folder, policy)
                 put(tmp_path, "id", {"video": {"kind": "video", "title": f"{round_}"}})
-                state.refresh()
+                _settle(app)
                 using = state.in_use()
                 digests[using.policy.digest] = policy
                 snapshots[using.snapshot.revision] = using.snapshot.digest

@@ -146,7 +146,8 @@ def test_room_left_at_full_weight_that_had_to_be_demoted_is_objected_to() -> Non
 
 
 def test_floor_that_is_missed_is_counted_but_is_no_objection() -> None:
-    rule = make.rule("supported_boost", least=2, first_slots=2, level=3)
+    named = {"national_ratio": 1.0, "provincial_ratio": 1.0}
+    rule = make.rule("supported_boost", **named, least=2, first_slots=2, level=3)
     rows = [drama(), drama(support="national"), drama(support="provincial")]
     assert judge(rule, rows, [1, 2, 0]) == []
     for slate, short in (([1, 0, 2], 1), ([0, -1, 1], 2)):

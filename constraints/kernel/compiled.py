@@ -3,6 +3,7 @@
 All words are uint64; numba turns mixed signed arithmetic into floats, hence the casts.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -17,8 +18,22 @@ ZERO = np.uint64(0)
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 FIELD = (1 << LEVEL_BITS) - 1
 NEVER = np.int64(2**62)
-inline = numba.njit(inline="never", forceinline=True, cache=True, nogil=True)
-kernel = numba.njit(cache=True, nogil=True)
+
+
+def _compiled(**options: Any) -> Callable[[Any], Any]:
+    """Compile into numba's cache, or only for this process where nothing can be written."""
+
+    def compile_one(function: Any) -> Any:
+        try:
+            return numba.njit(cache=True, nogil=True, **options)(function)
+        except RuntimeError:  # numba finds no folder for its cache
+            return numba.njit(nogil=True, **options)(function)
+
+    return compile_one
+
+
+inline = _compiled(inline="never", forceinline=True)
+kernel = _compiled()
 
 
 @inline

@@ -9,7 +9,7 @@ from pydantic import Field
 from constraints.effects import HARD, Block, Cap, GroupEffect, RowEffect
 from constraints.facts import Document, DocumentStatus, Facts, IntArray, Recheck, date_of
 from constraints.page import Page
-from constraints.rule import Dated, Day, Rule, Shown, Verdicts, Violation, in_force
+from constraints.rule import Dated, Day, Name, Rule, Shown, Verdicts, Violation, in_force
 
 UNLICENSED, NOT_RECHECKED = 1, 2
 
@@ -31,6 +31,7 @@ class LicensedFirstScreen(Rule):
         slots: `first_screen`, or `page` where the whole surface is a zone or column.
         unlicensed_share: dated share of those slots, 0 to 1, rounded down to slots.
         recheck: dated: `off`, `lead` (the first `lead_slots`) or `first_screen`.
+        recheck_source: row of the law the recheck rests on; `source` unless given.
         lead_slots: slots that count as the lead (首推).
     """
 
@@ -38,6 +39,7 @@ class LicensedFirstScreen(Rule):
     slots: Literal["first_screen", "page"] = "first_screen"
     unlicensed_share: tuple[Dated[Annotated[float, Field(ge=0, le=1)]], ...] = ()
     recheck: tuple[Dated[Literal["off", "lead", "first_screen"]], ...] = ()
+    recheck_source: Name | None = None
     lead_slots: Annotated[int, Field(ge=1, le=50)] = 1
 
     def rows(self, facts: Facts, day: Day) -> Verdicts:
@@ -51,6 +53,10 @@ class LicensedFirstScreen(Rule):
         rechecked = facts.recheck == Recheck.PASSED
         verdict = np.where(licensed, np.where(rechecked, 0, NOT_RECHECKED), UNLICENSED)
         return (verdict * facts.is_drama).astype(np.uint8)
+
+    def source_of(self, verdict: int) -> str:
+        """Tell the licence from the recheck."""
+        return (verdict == NOT_RECHECKED and self.recheck_source) or self.source
 
     def effects(self, page: Page) -> Mapping[int, tuple[RowEffect, ...]]:
         """Block both verdicts where the day asks it; a running quota caps the unlicensed."""

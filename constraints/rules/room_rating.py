@@ -10,10 +10,11 @@ from pydantic import Field, model_validator
 from constraints.effects import HARD, Block, RowEffect, Sink, Weight
 from constraints.facts import BoolArray, Facts, Grade, IntArray, Restriction
 from constraints.page import Page
-from constraints.rule import Day, Rule, Shown, Verdicts, Violation
+from constraints.rule import Day, Name, Rule, Shown, Verdicts, Violation
 
 # Verdicts 1 to 5 demote a room of that grade; then, each stricter than the last:
-SINK, STOP, REMOVE = 6, 7, 8
+SINK, STOP, REMOVE = 6, 8, 10
+BY_ORDER = 1  # added to a measure that an order asks for
 GradeName = Literal["a", "b", "c", "d", "e"]
 SCALE: Final[tuple[GradeName, ...]] = ("a", "b", "c", "d", "e")
 _BY_ORDER = {
@@ -31,7 +32,8 @@ class RoomRating(Rule):
         recommendation; stop recommending, sink to the bottom, rectify, close. The notice sets no
         scale: which grade gets which measure is platform policy.
     Reading: the worse of room and anchor counts; an order in force outweighs a better grade; what
-        is stopped leaves every recommended surface, what is removed leaves every surface.
+        is stopped leaves every recommended surface, what is removed leaves every surface. The
+        measure 限制时长 (a limit on duration) binds the room, not a slot, and is not read here.
     Unknown: a rating that is unknown, undated or too old is the worst recommendable grade, or the
         grade itself where that is worse. No order on record is no order.
     Effect: Weight, Sink, or Block at level 0.
@@ -40,6 +42,7 @@ class RoomRating(Rule):
         demote: grade → factor, above 0 and below 1.
         sink, stop, remove: grades that get the measure. A grade in none of these is kept. A worse
             grade may not be treated better than a better one.
+        order_source: row of the law orders rest on; `source` unless given.
         rating_days_max: a rating older than this many days is stale.
     """
 
@@ -48,6 +51,7 @@ class RoomRating(Rule):
     sink: tuple[GradeName, ...] = ()
     stop: tuple[GradeName, ...] = ()
     remove: tuple[GradeName, ...] = ()
+    order_source: Name | None = None
     rating_days_max: Annotated[int, Field(ge=1, le=3660)] = 90
 
     @model_validator(mode="after")
@@ -91,19 +95,31 @@ class RoomRating(Rule):
         order = np.zeros(len(facts), np.uint8)
         active = (facts.restriction_from <= day) & (day < facts.restriction_until)
         for restriction, measure in _BY_ORDER.items():
-            order[active & (facts.restriction == restriction)] = measure
+            order[active & (facts.restriction == restriction)] = measure + BY_ORDER
         verdict = np.maximum(measures[rating], order)
         return (verdict * facts.is_room).astype(np.uint8)
 
+    def source_of(self, verdict: int) -> str:
+        """Tell an order from a rating."""
+        by_order = verdict > SINK and (verdict - SINK) % 2 == BY_ORDER
+        return (by_order and self.order_source) or self.source
+
+    def factors(self) -> tuple[float, ...]:
+        """List the demotions."""
+        return tuple(self.demote.values())
+
     def effects(self, page: Page) -> Mapping[int, tuple[RowEffect, ...]]:
         """Remove everywhere; the milder measures bind surfaces that recommend."""
-        everywhere: dict[int, tuple[RowEffect, ...]] = {REMOVE: (Block(page.slots),)}
+        block: tuple[RowEffect, ...] = (Block(page.slots),)
+        everywhere = {REMOVE: block, REMOVE + BY_ORDER: block}
         if not page.is_recommended:
             return everywhere
+        sink: tuple[RowEffect, ...] = (Sink(),)
+        milder = {SINK: sink, SINK + BY_ORDER: sink, STOP: block, STOP + BY_ORDER: block}
         demoted: dict[int, tuple[RowEffect, ...]] = {
             int(Grade[name.upper()]): (Weight(ratio),) for name, ratio in self.demote.items()
         }
-        return everywhere | demoted | {SINK: (Sink(),), STOP: (Block(page.slots),)}
+        return everywhere | milder | demoted
 
     def breaches(self, shown: Facts, page: Page) -> BoolArray:
         """Find rooms shown that had to be removed or stopped."""

@@ -22,19 +22,21 @@ class SupportedBoost(Rule):
     Law: BST-01, notice 345 (2022) three (two) 4, algorithmic support for quality dramas; BST-03,
         "Micro-short Drama+" action plan of 2025-01-04. Ratios and counts are platform policy.
     Reading: a title is supported while an official list that names it runs; of several causes the
-        largest ratio counts, they do not multiply; whose production it is counts for nothing.
+        largest ratio of the rule counts, they do not multiply; whose production it is counts for
+        nothing.
     Unknown: no list on record means no support; a plan tag without a published list earns none.
     Effect: Weight in [1, 2]; Floor, soft, when `least` is given.
 
     Attributes:
-        national_ratio, provincial_ratio, plan_ratio: factor by cause.
+        national_ratio, provincial_ratio, plan_ratio: factor by cause; a cause without one is none
+            of this rule's, and does not serve its floor.
         least, first_slots, level: at least so many in the first so many slots of the surface.
     """
 
     type: Literal["supported_boost"]
-    national_ratio: Ratio = 1.0
-    provincial_ratio: Ratio = 1.0
-    plan_ratio: Ratio = 1.0
+    national_ratio: Ratio | None = None
+    provincial_ratio: Ratio | None = None
+    plan_ratio: Ratio | None = None
     least: Annotated[int, Field(ge=1, le=SLOTS_MAX)] | None = None
     first_slots: Annotated[int, Field(ge=1, le=SLOTS_MAX)] | None = None
     level: SoftLevel = 4
@@ -43,6 +45,8 @@ class SupportedBoost(Rule):
     def _floor_is_whole(self) -> "SupportedBoost":
         if (self.least is None) != (self.first_slots is None):
             raise ValueError("least: needs first_slots, and first_slots needs it")
+        if self.least and not self._ratios():
+            raise ValueError("least: needs a ratio for each cause it counts, 1.0 if no more")
         if self.least and self.first_slots and self.least > self.first_slots:
             raise ValueError("least: must be at most first_slots")
         return self
@@ -59,16 +63,22 @@ class SupportedBoost(Rule):
         }
         ratio = self._ratios()
         verdict = np.zeros(len(facts), np.uint8)
-        for cause in sorted(causes, key=lambda c: ratio[c]):
+        for cause in sorted(ratio, key=lambda c: ratio[c]):
             verdict[causes[cause]] = cause
         return verdict
 
     def _ratios(self) -> dict[int, float]:
-        return {
+        """Return the factor of every cause the rule names."""
+        named = {
             PROVINCIAL: self.provincial_ratio,
             NATIONAL: self.national_ratio,
             PLAN: self.plan_ratio,
         }
+        return {cause: ratio for cause, ratio in named.items() if ratio is not None}
+
+    def factors(self) -> tuple[float, ...]:
+        """List the ratios."""
+        return tuple(self._ratios().values())
 
     def effects(self, page: Page) -> Mapping[int, tuple[RowEffect, ...]]:
         """Weigh each cause."""
@@ -108,10 +118,10 @@ class SupportedBoost(Rule):
                 shown.support == Support.NATIONAL,
                 shown.support == Support.PROVINCIAL,
             ],
-            [0.0, self.national_ratio, self.provincial_ratio],
+            [0.0, self.national_ratio or 0.0, self.provincial_ratio or 0.0],
             0.0,
         )
         tag_only = (shown.plan_listed_on == 0) | (today < shown.plan_listed_on)
         no_plan = (shown.plan == Plan.UNKNOWN) | (shown.plan == Plan.NONE)
-        by_plan = np.where(no_drama | tag_only | no_plan, 0.0, self.plan_ratio)
+        by_plan = np.where(no_drama | tag_only | no_plan, 0.0, self.plan_ratio or 0.0)
         return np.asarray(np.maximum(by_list, by_plan))

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -32,6 +32,8 @@ class ThemeCap(Rule):
         kinds: kinds that are counted and capped; empty means all.
         level: 0 hard, else how precious the cap is, 1 the most.
     """
+
+    groups_are_themes: ClassVar[bool] = True
 
     type: Literal["theme_cap"]
     most_in_window: Most | None = None

@@ -37,7 +37,8 @@ class DecisionLog:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._file)
-            raise SettingsError(f"{self.path.name}: another server writes this log") from None
+            fault = "another server writes this log; stop it, or take another data folder"
+            raise SettingsError(f"{self.path}: {fault}") from None
         self._torn_at: int | None = None  # where a part of a line stands that could not be cut off
         self.is_healthy = True
         self._refused_bytes = 0  # size of the record that failed last

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Self, TypeAlias
 
+from constraints.errors import SettingsError
+
 Entity: TypeAlias = Literal["subject", "candidate", "alias"]
 Row: TypeAlias = Mapping[str, str]
 _NO_DIGEST: Final = bytes(32)
@@ -50,15 +52,21 @@ class FactStore:
 
     Args:
         data_dir: folder of the file `facts.sqlite`; made when missing.
+
+    Raises:
+        SettingsError: the file cannot be opened, or is something else.
     """
 
     def __init__(self, data_dir: Path) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.path = data_dir / "facts.sqlite"
-        self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_SCHEMA)
+        try:
+            self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise SettingsError(f"{self.path}: is no fact store we may write: {error}") from None
 
     def __enter__(self) -> Self:
         return self

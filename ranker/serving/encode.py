@@ -66,7 +66,11 @@ def encode(
             out.BlockedCandidate(
                 candidate=b.candidate,
                 id=asked.id_text(b.candidate),
-                rule_ids=[writer.cite(rule) for rule in b.rule_ids],
+                rule_ids=[
+                    writer.cite(rule, source)
+                    for rule, source in zip(b.rule_ids, b.sources, strict=True)
+                ],
+                sources=b.sources,
             )
             for b in decision.blocked
         ],
@@ -83,31 +87,35 @@ def encode(
 
 
 class _Writer:
-    """Writes reasons and findings, and collects the rules they name."""
+    """Writes reasons and findings, and collects the rules they name with their sources."""
 
     def __init__(self, asked: Asked, policy: Policy, themes: Sequence[str]) -> None:
         self.asked, self.themes = asked, themes
         self.rules = {rule.id: rule for rule in policy.rules}
-        self.cited: set[str] = set()
+        self.cited: set[tuple[str, str]] = set()
 
-    def cite(self, rule_id: str) -> str:
-        self.cited.add(rule_id)
+    def cite(self, rule_id: str, source: str = "") -> str:
+        """Note that a rule is named, for a row of the law; its own unless told."""
+        if rule_id in self.rules:
+            self.cited.add((rule_id, source or self.rules[rule_id].source))
         return rule_id
 
     def _group(self, rule_id: str, group: int) -> str:
         rule = self.rules.get(rule_id)
-        if group < 0 or rule is None or rule.type != "theme_cap":
+        if group < 0 or rule is None or not rule.groups_are_themes:
             return ""
         return self.themes[group] or "unknown"
 
     def reasons(self, reasons: Iterable[Reason]) -> list[out.Reason]:
         return [
             out.Reason(
-                rule_id=self.cite(r.rule_id),
+                rule_id=self.cite(r.rule_id, r.source),
                 cause=_CAUSES[r.cause],
                 ratio=r.ratio,
-                group=self._group(r.rule_id, r.group) if r.cause == Cause.CAPPED else "",
+                group=self._group(r.rule_id, r.group),
                 by_id=self.asked.id_text(r.by) if r.by >= 0 else "",
+                source=r.source,
+                slot=max(r.slot, 0),
             )
             for r in reasons
         ]
@@ -126,14 +134,13 @@ class _Writer:
 
     def citations(self) -> list[out.Citation]:
         found = []
-        for rule_id in sorted(self.cited & self.rules.keys()):
-            rule = self.rules[rule_id]
-            row = law_rows()[rule.source]
+        for rule_id, source in sorted(self.cited):
+            row = law_rows()[source]
             found.append(
                 out.Citation(
                     rule_id=rule_id,
-                    rule_type=rule.type,
-                    source=rule.source,
+                    rule_type=self.rules[rule_id].type,
+                    source=source,
                     citation_zh=row.citation("zh"),
                     citation_en=row.citation("en"),
                     quote_zh=row.quote_zh,

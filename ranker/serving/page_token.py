@@ -25,7 +25,6 @@ class Seam:
         surface, terminal, session_id: what the next request must repeat.
         first_slot: first slot of the next page.
         tail_ids: ids above it, nearest last; empty where nothing stood.
-        policy_digest: policy of the page above.
         expires_s: seconds since 1970 (UTC).
     """
 
@@ -34,7 +33,6 @@ class Seam:
     session_id: str
     first_slot: int
     tail_ids: tuple[str, ...]
-    policy_digest: str
     expires_s: int
 
 
@@ -49,9 +47,11 @@ def load_keys(data_dir: Path) -> list[bytes]:
     path = data_dir / "page_token.keys"
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(file, "w") as new:
             new.write(secrets.token_hex(32) + "\n")
+        unfinished.rename(path)  # a key file is there whole, or not at all
     lines = path.read_text(encoding="utf-8").split()
     if not lines or not all(re.fullmatch(r"[0-9a-f]{64}", line) for line in lines):
         raise SettingsError(f"{path.name}: must hold keys of 64 hex digits, one a line")

@@ -104,7 +104,6 @@ def next_token(
         session_id=asked.session_id,
         first_slot=first_slot,
         tail_ids=above[-min(max(look_back), POSITIONS_MAX - 1) :],
-        policy_digest=policy.digest,
         expires_s=expires_s,
     )
     return page_token.sign(seam, keys)
@@ -141,7 +140,14 @@ def _seam(asked: Asked, keys: list[bytes], now_us: int) -> tuple[int, tuple[str,
             reason="PAGE_TOKEN_MISMATCH",
             field="page_token",
         )
-    tail_ids = seam.tail_ids[-(POSITIONS_MAX - asked.slot_count) :]
+    tail_ids = seam.tail_ids
+    if len(tail_ids) + asked.slot_count > POSITIONS_MAX:
+        most = POSITIONS_MAX - len(tail_ids)
+        raise RequestError(
+            f"slot_count: is {asked.slot_count}, at most {most} fit below this page_token",
+            reason="SLOT_COUNT_OUT_OF_RANGE",
+            field="slot_count",
+        )
     if asked.tail_ids and asked.tail_ids != tail_ids:
         raise RequestError(
             "tail_ids: differ from those of the page_token; leave them out",

@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from prometheus_client import start_http_server
 
 from constraints import kernel
-from constraints.errors import GovernanceError
+from constraints.errors import GovernanceError, OverloadedError
 from constraints.govern import Solver
 from constraints.solve import solve
 from ranker.audit.log import DecisionLog
@@ -25,6 +25,8 @@ from ranker.telemetry import REQUESTS, SECONDS, alarm, note
 from ranker.v1 import rerank_pb2
 
 SERVICE: Final = rerank_pb2.DESCRIPTOR.services_by_name["RerankService"].full_name
+_ASIDE: Final = "refuse"  # threads that answer what finds no place, health probes too
+_STREAMS_MAX: Final = 1_024  # LIMIT: streams left open beside the calls; they hold up no call
 _WIRE_BYTES_MAX: Final = 8 * 1024 * 1024  # LIMIT: above it gRPC refuses before we see a byte
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", _WIRE_BYTES_MAX),
@@ -39,6 +41,33 @@ _OPTIONS: Final = (
 # too: a few clients that come and go stop the whole server for ever.
 _WATCHES: Final = futures.ThreadPoolExecutor(64, "health-watch")  # LIMIT: watches answered
 _REFLECTIONS: Final = futures.ThreadPoolExecutor(4, "reflection")
+
+
+class _Pool(futures.ThreadPoolExecutor):
+    """The threads that decide pages. Calls beyond the limit go to others, aside, to be refused."""
+
+    def __init__(self, threads: int, calls_max: int) -> None:
+        super().__init__(threads, thread_name_prefix="rerank")
+        self._aside = futures.ThreadPoolExecutor(2, thread_name_prefix=_ASIDE)
+        self._lock = threading.Lock()
+        self._calls, self._calls_max = 0, calls_max
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "futures.Future[Any]":
+        """Queue a call."""
+        with self._lock:
+            is_full = self._calls >= self._calls_max
+            self._calls += not is_full
+        if is_full:
+            return self._aside.submit(fn, *args, **kwargs)
+
+        def run() -> Any:
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                with self._lock:
+                    self._calls -= 1
+
+        return super().submit(run)
 
 
 class _Reflection(reflection.ReflectionServicer):
@@ -72,9 +101,9 @@ class Server:
         self._stopped = threading.Event()
         self._says_serving = False
         self._grpc = grpc.server(
-            futures.ThreadPoolExecutor(settings.threads, thread_name_prefix="rerank"),
+            _Pool(settings.threads, settings.calls_max),
             options=_OPTIONS,
-            maximum_concurrent_rpcs=settings.calls_max,
+            maximum_concurrent_rpcs=settings.calls_max + _STREAMS_MAX,
         )
         self._grpc.add_generic_rpc_handlers((_handler("Rerank", self._rerank),))
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._grpc)
@@ -87,7 +116,9 @@ class Server:
             self.port = self._grpc.add_insecure_port(f"{settings.host}:{settings.port}")
         except RuntimeError:
             self.log.close()
-            raise OSError(f"port {settings.port} on {settings.host} is taken") from None
+            raise OSError(
+                f"cannot listen on {settings.host}:{settings.port}: taken, or not ours"
+            ) from None
 
     @property
     def address(self) -> str:
@@ -141,6 +172,8 @@ class Server:
     def _rerank(self, data: bytes, context: grpc.ServicerContext) -> bytes:
         begun, reason = time.perf_counter(), "OK"
         try:
+            if threading.current_thread().name.startswith(_ASIDE):
+                raise OverloadedError("too many calls at once", reason="ADMISSION_LIMIT")
             reply = self.service.rerank(data)
             if not self._says_serving:
                 self._tend()  # the log has just taken a record again

@@ -29,6 +29,14 @@ class InUse:
     facts_strict: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Confirmed:
+    """A snapshot, and when it was last known to be the newest; replaced together."""
+
+    snapshot: Snapshot
+    confirmed_s: float
+
+
 class State:
     """Holds policy and snapshot; replaces each by one reference swap.
 
@@ -47,14 +55,13 @@ class State:
         self._now_s = monotonic_s
         self._stop = threading.Event()
         self._folder = PolicyFolder(settings.policy_dir)
-        policy = self._folder.load()
-        assert policy is not None, "the first look always reads"
         self._fault = ""  # what was last reported of a policy that was refused
-        self._policy = policy
+        self._policy = self._folder.policy
         with FactStore(settings.data_dir) as store:
-            self._confirmed_s = self._now_s()
-            self._snapshot = Snapshot.build(store)
-        note("facts loaded", revision=self._snapshot.revision, digest=self._snapshot.digest)
+            confirmed_s = self._now_s()
+            self._facts = _Confirmed(Snapshot.build(store), confirmed_s)
+        snapshot = self._facts.snapshot
+        note("facts loaded", revision=snapshot.revision, digest=snapshot.digest)
         note("policy loaded", digest=self._policy.digest, rules=len(self._policy.rules))
         self._thread = threading.Thread(target=self._watch, name="refresh", daemon=True)
 
@@ -64,18 +71,19 @@ class State:
         Raises:
             FactsUnavailableError: the facts are too old to decide by.
         """
-        snapshot, age_s = self._snapshot, self._age_s()
+        facts = self._facts
+        age_s = self._age_s(facts)
         if age_s > self._settings.age_s_max:
             raise FactsUnavailableError(f"facts are {age_s:.0f} s old")
-        return InUse(self._policy, snapshot, age_s, age_s > self._settings.age_s_strict)
+        return InUse(self._policy, facts.snapshot, age_s, age_s > self._settings.age_s_strict)
 
     @property
     def is_usable(self) -> bool:
         """The facts are not too old to decide by."""
-        return self._age_s() <= self._settings.age_s_max
+        return self._age_s(self._facts) <= self._settings.age_s_max
 
-    def _age_s(self) -> float:
-        return self._now_s() - self._confirmed_s
+    def _age_s(self, facts: "_Confirmed") -> float:
+        return max(self._now_s() - facts.confirmed_s, 0.0)
 
     def start(self, after_look: Callable[[], None] = lambda: None) -> None:
         """Begin to look for newer facts and policies, and call `after_look` after each look."""
@@ -101,11 +109,11 @@ class State:
         except Exception as error:  # noqa: BLE001 -- this thread must live to report the age
             RELOADS.labels("facts", "failed").inc()
             alarm("FACTS_UNREADABLE", "the fact store cannot be read", fault=repr(error))
-        FACTS_AGE.set(self._age_s())
+        FACTS_AGE.set(self._age_s(self._facts))
 
     def _refresh_policy(self) -> None:
         try:
-            policy = self._folder.load()
+            is_newer = self._folder.look()
         except Exception as error:  # noqa: BLE001 -- whatever a file holds, this thread must live
             fault = str(error) if isinstance(error, PolicyError) else repr(error)
             if fault != self._fault:
@@ -113,21 +121,21 @@ class State:
                 RELOADS.labels("policy", "refused").inc()
                 alarm("POLICY_REFUSED", "the last good policy stays in force", fault=fault)
             return
-        self._fault = self._fault if policy is None else ""
-        if policy is not None and policy.digest != self._policy.digest:
-            self._policy = policy
+        if is_newer:
+            self._fault = ""
+            self._policy = self._folder.policy
             RELOADS.labels("policy", "loaded").inc()
-            note("policy loaded", digest=policy.digest, rules=len(policy.rules))
+            note("policy loaded", digest=self._policy.digest, rules=len(self._policy.rules))
 
     def _refresh_facts(self) -> None:
-        begun_s = self._now_s()
+        begun_s, snapshot = self._now_s(), self._facts.snapshot
         with FactStore(self._settings.data_dir) as store:
             head = store.head()
-            if store.digest(self._snapshot.revision).hex() != self._snapshot.digest:
+            if store.digest(snapshot.revision).hex() != snapshot.digest:
                 raise LookupError("the fact store does not continue the facts in use")
-            if head.revision != self._snapshot.revision:
-                self._snapshot = Snapshot.build(store, head.revision)
+            if head.revision != snapshot.revision:
+                snapshot = Snapshot.build(store, head.revision)
                 RELOADS.labels("facts", "loaded").inc()
                 note("facts loaded", revision=head.revision, digest=head.digest.hex())
-        self._confirmed_s = begun_s
-        FACTS_REVISION.set(self._snapshot.revision)
+        self._facts = _Confirmed(snapshot, begun_s)
+        FACTS_REVISION.set(snapshot.revision)

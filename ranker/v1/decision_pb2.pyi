@@ -38,7 +38,7 @@ CAUSE_DISPLACED: Cause
 CAUSE_WITHDRAWN: Cause
 
 class Decision(_message.Message):
-    __slots__ = ("placements", "moves", "blocked", "blocked_count", "relaxed", "shadow", "withdrawn", "empty_slots", "citations", "seam_unverified", "facts_strict", "rounds")
+    __slots__ = ("placements", "moves", "blocked", "blocked_count", "relaxed", "shadow", "withdrawn", "empty_slots", "citations", "seam_unverified", "facts_strict")
     PLACEMENTS_FIELD_NUMBER: _ClassVar[int]
     MOVES_FIELD_NUMBER: _ClassVar[int]
     BLOCKED_FIELD_NUMBER: _ClassVar[int]
@@ -50,7 +50,6 @@ class Decision(_message.Message):
     CITATIONS_FIELD_NUMBER: _ClassVar[int]
     SEAM_UNVERIFIED_FIELD_NUMBER: _ClassVar[int]
     FACTS_STRICT_FIELD_NUMBER: _ClassVar[int]
-    ROUNDS_FIELD_NUMBER: _ClassVar[int]
     placements: _containers.RepeatedCompositeFieldContainer[Placement]
     moves: _containers.RepeatedCompositeFieldContainer[Move]
     blocked: _containers.RepeatedCompositeFieldContainer[BlockedCandidate]
@@ -62,8 +61,7 @@ class Decision(_message.Message):
     citations: _containers.RepeatedCompositeFieldContainer[Citation]
     seam_unverified: bool
     facts_strict: bool
-    rounds: int
-    def __init__(self, placements: _Optional[_Iterable[_Union[Placement, _Mapping]]] = ..., moves: _Optional[_Iterable[_Union[Move, _Mapping]]] = ..., blocked: _Optional[_Iterable[_Union[BlockedCandidate, _Mapping]]] = ..., blocked_count: _Optional[int] = ..., relaxed: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., shadow: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., withdrawn: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., empty_slots: _Optional[_Iterable[int]] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., seam_unverified: _Optional[bool] = ..., facts_strict: _Optional[bool] = ..., rounds: _Optional[int] = ...) -> None: ...
+    def __init__(self, placements: _Optional[_Iterable[_Union[Placement, _Mapping]]] = ..., moves: _Optional[_Iterable[_Union[Move, _Mapping]]] = ..., blocked: _Optional[_Iterable[_Union[BlockedCandidate, _Mapping]]] = ..., blocked_count: _Optional[int] = ..., relaxed: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., shadow: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., withdrawn: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., empty_slots: _Optional[_Iterable[int]] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., seam_unverified: _Optional[bool] = ..., facts_strict: _Optional[bool] = ...) -> None: ...
 
 class Placement(_message.Message):
     __slots__ = ("slot", "state", "candidate", "id", "utility", "scored", "unregistered", "reasons", "first_screen")
@@ -104,28 +102,34 @@ class Move(_message.Message):
     def __init__(self, candidate: _Optional[int] = ..., id: _Optional[str] = ..., wanted_slot: _Optional[int] = ..., shown: _Optional[bool] = ..., slot: _Optional[int] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ...) -> None: ...
 
 class BlockedCandidate(_message.Message):
-    __slots__ = ("candidate", "id", "rule_ids")
+    __slots__ = ("candidate", "id", "rule_ids", "sources")
     CANDIDATE_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     RULE_IDS_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
     candidate: int
     id: str
     rule_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, candidate: _Optional[int] = ..., id: _Optional[str] = ..., rule_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    sources: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, candidate: _Optional[int] = ..., id: _Optional[str] = ..., rule_ids: _Optional[_Iterable[str]] = ..., sources: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Reason(_message.Message):
-    __slots__ = ("rule_id", "cause", "ratio", "group", "by_id")
+    __slots__ = ("rule_id", "cause", "ratio", "group", "by_id", "source", "slot")
     RULE_ID_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     RATIO_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
     BY_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SLOT_FIELD_NUMBER: _ClassVar[int]
     rule_id: str
     cause: Cause
     ratio: float
     group: str
     by_id: str
-    def __init__(self, rule_id: _Optional[str] = ..., cause: _Optional[_Union[Cause, str]] = ..., ratio: _Optional[float] = ..., group: _Optional[str] = ..., by_id: _Optional[str] = ...) -> None: ...
+    source: str
+    slot: int
+    def __init__(self, rule_id: _Optional[str] = ..., cause: _Optional[_Union[Cause, str]] = ..., ratio: _Optional[float] = ..., group: _Optional[str] = ..., by_id: _Optional[str] = ..., source: _Optional[str] = ..., slot: _Optional[int] = ...) -> None: ...
 
 class Finding(_message.Message):
     __slots__ = ("rule_id", "level", "count", "group", "slots")
