@@ -1,6 +1,9 @@
 """The compiled kernel against the NumPy reference, and both against brute force written here."""
 
+import subprocess
+import sys
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,6 +141,25 @@ def test_solving_is_never_worse_than_any_one_fill(number: int) -> None:
 def test_solving_without_the_compiled_kernel_gives_the_same_slate(number: int) -> None:
     for program in batch(number):
         assert solve(program).tolist() == solve_by_reference(program).tolist()
+
+
+WITHOUT_NUMBA = """
+import sys
+sys.modules["numba"] = None
+from constraints import kernel
+from constraints.solve import solve
+from tests import programs
+print(kernel.load().__name__)
+print([solve(programs.program("no numba", i)).tolist() for i in range(30)])
+"""
+
+
+def test_pages_are_the_same_where_numba_is_not_installed() -> None:
+    command = [sys.executable, "-c", WITHOUT_NUMBA]
+    root = Path(__file__).parent.parent
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=60)
+    slates = [solve(programs.program("no numba", i)).tolist() for i in range(30)]
+    assert run.stdout == f"constraints.kernel.reference\n{slates}\n"
 
 
 @pytest.mark.parametrize("number", range(3))
