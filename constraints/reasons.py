@@ -41,6 +41,7 @@ class Reasons:
         withdrawn: dict[int, Violation],
     ) -> None:
         self.program = program
+        self.utility = utility
         self.scored = utility * program.weight
         self.slate = slate
         self.withdrawn = withdrawn
@@ -134,9 +135,10 @@ class Reasons:
             return tuple(
                 Reason(rule.id, Cause.FLOOR, by=other, source=rule.source) for rule in floors
             )
-        if raised:
-            return tuple(replace(r, cause=Cause.DISPLACED, by=other) for r in raised)
         came_down = self._deciding.get(other)
+        # Worth more as received, it comes from a slot above: then its boost decided nothing here.
+        if raised and not (came_down and self.utility[other] > self.utility[candidate]):
+            return tuple(replace(r, cause=Cause.DISPLACED, by=other) for r in raised)
         if came_down is not None:
             return (replace(came_down, cause=Cause.DISPLACED, ratio=1.0, by=other),)
         return ()

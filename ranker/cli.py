@@ -180,7 +180,9 @@ def rerank(
 
 
 def _reply_json(reply: pb.RerankResponse) -> dict[str, Any]:
-    values: dict[str, Any] = json_format.MessageToDict(reply, preserving_proto_field_name=True)
+    values: dict[str, Any] = json_format.MessageToDict(
+        reply, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
     return values
 
 

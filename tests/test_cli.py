@@ -81,7 +81,7 @@ def test_rerank_prints_the_reply_as_json(app: Served, asked: Path) -> None:
     assert (done.code, done.err) == (0, "")
     reply = json.loads(done.out)
     placements = reply["decision"]["placements"]
-    assert [placement.get("id") for placement in placements] == ["lead-0", "best", None]
+    assert [placement["id"] for placement in placements] == ["lead-0", "best", ""]
     assert reply["decision"]["empty_slots"] == [2]
     assert len(reply["policy_digest"]) == 64
 

@@ -139,3 +139,15 @@ def test_floor_of_other_slots_is_not_named() -> None:
     assert decision.slate == [0, 1, 3]
     assert decision.placements[2].reasons == (Reason("page", Cause.FLOOR),)
     assert decision.moves == (Move(2, 2, -1, (Reason("page", Cause.FLOOR, by=3),)),)
+
+
+def test_who_came_down_for_a_block_displaces_by_the_block_and_not_by_its_boost() -> None:
+    licence = make.rule_text("licensed_first_screen", id="licence")
+    boost = make.rule_text("supported_boost", id="boost", national_ratio=1.1)
+    rows = [drama(document="none", support="national"), drama(document="none"), drama()]
+    page = make.page(first_screen_slots=1)
+    decision = govern(make.candidates(rows, [10, 9, 7]), page, make.policy(boost, licence))
+    assert decision.slate == [2, 0, 1]
+    [blocked, displaced] = [move.reasons[0] for move in decision.moves]
+    assert (blocked.rule_id, blocked.cause) == ("licence", Cause.BLOCKED)
+    assert (displaced.rule_id, displaced.cause, displaced.by) == ("licence", Cause.DISPLACED, 0)
