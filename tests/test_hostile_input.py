@@ -31,7 +31,7 @@ from tests.serving import (
     tight_lipped,
 )
 
-CANARY = "canary: /opt/secret.py"
+CANARY = "canary: /etc/secret.py"
 OURS = {"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION"}
 GOOD = request(
     ["lead-0", "boss-0"],
