@@ -31,10 +31,12 @@ Row: TypeAlias = dict[str, str]
 Shares: TypeAlias = Mapping[str, int]
 
 COLUMNS: Final = (
-    "id", "title", "kind", "document", "document_status", "document_from", "document_until",
+    "id", "title", "kind", "document", "document_number", "document_status", "document_from",
+    "document_until",
     "recheck", "support", "support_from", "support_until", "plan", "plan_listed_on", "room_grade",
     "anchor_grade", "rated_on", "restriction", "restriction_from", "restriction_until", "themes",
 )  # fmt: skip
+NUMBER: Final = "（样例）网微剧备字（2026）第00001号"  # made up; only its form counts
 NOWHERE: Final = "nowhere"  # the kind of a subject that is not written down
 KINDS: Final[Shares] = {"drama": 85, "video": 11, NOWHERE: 4}
 _DOCUMENTS: Final[Shares] = {
@@ -129,6 +131,7 @@ def _drama(row: Row, may_be_drama: bool, seed: int, today: date) -> Row:
         return row
     row["document"] = _draw(draw, _DOCUMENTS)
     row["document_status"] = _draw(draw, _STATUSES)
+    row["document_number"] = NUMBER
     row |= _interval(draw, "document", today)
     row["recheck"] = _draw(draw, _RECHECKS)
     row["support"] = _draw(draw, _SUPPORTS)

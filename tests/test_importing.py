@@ -243,3 +243,14 @@ def test_a_file_with_fewer_columns_keeps_the_others(store: FactStore) -> None:
     assert _read(store, "id,title\ns,\n").changed == 1
     del kept["title"]
     assert store.state("subject")["s"] == kept
+
+
+def test_a_claimed_document_needs_a_number_of_the_right_form(tmp_path: Path) -> None:
+    header = "id,kind,document,document_status,document_number\n"
+    for number in ("", "网微剧备字"):
+        content = f"{header}a,drama,platform_filing,claimed,{number}\n".encode()
+        with FactStore(tmp_path) as store:
+            outcome = import_csv(store, "a.csv", content, at_us=0)
+        (fault,) = outcome.faults
+        told = f"a.csv: row 2: document_number: `{number}` is no licence or filing number"
+        assert str(fault) == f"{told}; a claimed document needs one"

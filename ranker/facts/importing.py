@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from constraints.errors import FactError, quoted
 from constraints.facts import COLUMNS, TEXT_CHARS_MAX, parse_row
+from constraints.record_number import is_record_number
 from constraints.vocabulary import Vocabulary
 from ranker.facts.store import Entity, FactStore, Row
 
@@ -187,6 +188,12 @@ def _check(store: FactStore, entity: Entity) -> Check:
             if len(row.get(name, "")) > TEXT_CHARS_MAX:
                 raise FactError(name, f"is longer than {TEXT_CHARS_MAX} characters")
         parse_row(merged, themes)
+        number = merged.get("document_number", "")
+        if merged.get("document_status") == "claimed" and not is_record_number(number):
+            fault = (
+                f"`{quoted(number)}` is no licence or filing number; a claimed document needs one"
+            )
+            raise FactError("document_number", fault)
 
     return subject if entity == "subject" else candidate
 
