@@ -1,6 +1,7 @@
 """Every candidate that is held back has a reason, and every reason given is true."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pytest
@@ -80,6 +81,7 @@ class Case:
         return False
 
 
+@cache
 def cases(name: str) -> list[Case]:
     return [
         Case(chance.instance("reasons", seed, count_max=30, slots_max=16), policy_for(name, seed))
@@ -101,6 +103,15 @@ def test_whoever_is_held_back_is_told_why_and_it_is_true(name: str) -> None:
                 assert case.is_true(reason, move.candidate, reason.slot), (seed, move, reason)
                 assert reason.source in law_rows()
     assert moved > 50
+
+
+@every_policy
+def test_whoever_is_blocked_is_told_why_it_does_not_stand_just_below(name: str) -> None:
+    for seed, case in enumerate(cases(name)):
+        for move in case.decision.moves:
+            first = case.first_slot_left(move.candidate, move.wanted)
+            if move.reasons[0].cause == Cause.BLOCKED and first not in (move.wanted, move.slot):
+                assert any(reason.slot == first for reason in move.reasons), (seed, move)
 
 
 @every_policy
