@@ -214,14 +214,13 @@ class Facts:
         return self.with_columns(**{name: np.zeros_like(getattr(self, name)) for name in ageing})
 
     @classmethod
-    def unknown(cls, count: int, kind: IntArray | None = None) -> Self:
-        """Return `count` rows of which nothing is known but, perhaps, the declared kind."""
+    def unknown(cls, count: int) -> Self:
+        """Return `count` rows of which nothing is known."""
         columns = []
         for f in fields(cls):
             shape = (count, THEMES_MAX) if "labels" in f.metadata else (count,)
             columns.append(np.full(shape, f.metadata.get("empty", 0), f.metadata["dtype"]))
-        rows = cls(*columns)
-        return rows if kind is None else rows.with_columns(kind=kind.astype(np.uint8))
+        return cls(*columns)
 
     @classmethod
     def concatenate(cls, parts: Iterable["Facts"]) -> Self:

@@ -76,10 +76,8 @@ class Reasons:
         found = []
         for candidate in listed.tolist():
             reasons = self._blocks(candidate, page)
-            rule_ids, sources = (
-                tuple(r.rule_id for r in reasons),
-                tuple(r.source for r in reasons),
-            )
+            rule_ids = tuple(reason.rule_id for reason in reasons)
+            sources = tuple(reason.source for reason in reasons)
             found.append(Blocked(candidate, rule_ids, sources))
         return tuple(found), len(nowhere)
 

@@ -10,7 +10,6 @@ import constraints
 
 SHIPPED_POLICIES: Final = Path(constraints.__file__).parent / "policies"
 Port = Annotated[int, Field(ge=0, le=65_535)]
-Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
 
 

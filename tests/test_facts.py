@@ -234,9 +234,10 @@ def test_aged_facts_have_forgotten_what_a_stale_source_may_have_changed() -> Non
     assert all(getattr(aged, f.name).dtype == getattr(fresh, f.name).dtype for f in fields(Facts))
 
 
-def test_unknown_rows_know_at_most_their_declared_kind() -> None:
-    kinds = np.array([Kind.ROOM, Kind.UNKNOWN, Kind.VIDEO])
-    rows = Facts.unknown(3, kinds)
+def test_unknown_rows_know_nothing_until_told_their_kind() -> None:
+    assert Facts.unknown(3).is_drama.all(), "nobody told us the kind"
+    kinds = np.array([Kind.ROOM, Kind.UNKNOWN, Kind.VIDEO], np.uint8)
+    rows = Facts.unknown(3).with_columns(kind=kinds)
     assert rows.kind.tolist() == kinds.tolist()
     assert rows.is_drama.tolist() == [False, True, False]
     assert rows.is_room.tolist() == [True, False, False]

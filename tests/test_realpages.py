@@ -10,7 +10,6 @@ import pytest
 
 from loadtests.case import EMPTY
 from loadtests.data import missing, read
-from loadtests.honest import honest_reply, reason
 from loadtests.judge import Judge, Verdict
 from loadtests.pages import Pages
 from loadtests.realpages import DATA, ROOT, main, measure
@@ -19,6 +18,7 @@ from loadtests.run import Books
 from loadtests.seeding import register
 from loadtests.statute import Law, Ledger
 from tests import make
+from tests.honest import honest_reply, reason
 
 Page = dict[str, Any]
 Reply = dict[str, Any]

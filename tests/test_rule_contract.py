@@ -197,7 +197,7 @@ def test_what_nobody_knows_of_opens_no_slot_that_good_papers_do_not(name: str) -
         good = make.facts(own, _beyond(chance.TAGS))
         good = good.with_columns(rated_on=np.full(len(rows), page.day, np.int32))
         assert good.kind.tolist() == kinds.tolist()
-        unknown = Facts.unknown(len(rows), told)
+        unknown = Facts.unknown(len(rows)).with_columns(kind=told.astype(np.uint8))
         known = _stand(policy_for(name, seed), good, page)
         assert not (_stand(policy_for(name, seed), unknown, page) & ~known).any(), seed
 
