@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input insta
 PIP_LOCKED := $(PIP) --require-hashes --only-binary :all:
 PIP_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(LOCK_FLAGS)
-KERNELS := $(wildcard constraints/kernel.py constraints/kernel/*.py)
+KERNELS := $(wildcard constraints/*.py constraints/kernel/*.py constraints/judging/*.py constraints/certify/*.py ranker/facts/id_*.py)
 
 # Stamps: a step is done again only when something it depends on is newer.
 # They live in .venv, so a fresh .venv starts from nothing.
@@ -65,6 +65,20 @@ lock: .venv/bin/python ## write .ci/lock anew from pyproject.toml (fetches uv)
 realpages: $(COMPILED) ## measure on the shapes of real pages
 	$(BIN)/python -m loadtests.realpages
 
+.PHONY: bench-engine bench-oracle prove-engine bench-growth
+
+bench-engine: $(DEV_DEPS) $(COMPILED) ## measure the engine against proven optima and its peers
+	$(BIN)/python -m loadtests.bench
+
+bench-oracle: $(DEV_DEPS) $(COMPILED) ## prove the optima that bench-engine needs, ahead of it
+	$(BIN)/python -m loadtests.bench.optima
+
+prove-engine: $(DEV_DEPS) $(COMPILED) ## judge a million pages; can be stopped and continued
+	$(BIN)/python -m loadtests.bench.prove
+
+bench-growth: $(DEV_DEPS) $(COMPILED) ## measure pages as catalogue, rules and shapes grow
+	$(BIN)/python -m loadtests.bench.growth
+
 clean: ## remove .venv, caches and build products; the data in .slotwarden stays
 	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -92,6 +106,6 @@ $(PROJECT): pyproject.toml $(RUN_DEPS)
 	@touch $@
 
 $(COMPILED): $(KERNELS) $(PROJECT)
-	@echo "compiling the kernels"
-	@$(BIN)/python -m constraints.kernel
+	@echo "compiling the kernels (about a minute, again only when they change)"
+	@$(BIN)/python -m ranker.serving.warming
 	@touch $@

@@ -113,7 +113,15 @@ class Decision:
         relaxed: soft rules given up, as the verifier counted them.
         shadow: what rules in shadow mode object to; they decided nothing.
         withdrawn: hard violations the verifier found and emptied; any is an alarm.
+        rounds: of improvement that were asked for.
+        worth: what the page is worth: utility after weights times the discount of its slot, added
+            up; the discount of slot 0 is 1.
+        free_bound: the most it could be worth given only who may stand where: what caps, floors and
+            the search's imperfection cost together is at most the difference.
+        is_proved_best: no lawful page is better.
         solver_failed: the solver raised or returned no slate, and the reference filled the page.
+        compiled_anew: what was compiled ahead did not hold, so the rows were compiled for this
+            page alone: slower, and the same decision.
     """
 
     placements: tuple[Placement, ...]
@@ -123,7 +131,12 @@ class Decision:
     relaxed: tuple[Violation, ...]
     shadow: tuple[Violation, ...]
     withdrawn: tuple[Violation, ...]
+    rounds: int
+    worth: float
+    free_bound: float
+    is_proved_best: bool
     solver_failed: bool
+    compiled_anew: bool = field(default=False, compare=False)
 
     @property
     def slate(self) -> list[int]:

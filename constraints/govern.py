@@ -1,105 +1,138 @@
-"""The one entry: candidates, page and policy in; a lawful slate with its reasons out."""
+"""The one entry: an offer, a page and a policy in; a lawful slate with its reasons out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
+from constraints import kernel
 from constraints.decision import Decision, Placement, SlotState
 from constraints.effects import HARD
 from constraints.errors import UnlawfulSlateError
-from constraints.facts import Facts, FloatArray, IntArray
+from constraints.facts import Facts, IntArray
+from constraints.offer import Candidates, Offer
 from constraints.page import Page
 from constraints.policy import Policy
-from constraints.program import Program, compile_program
+from constraints.program import DISCOUNT, Program
 from constraints.reasons import Reasons
-from constraints.rule import Rule, Violation
-from constraints.solve import solve, solve_by_reference
-from constraints.verify import verify
+from constraints.rule import Violation
+from constraints.solve import ROUNDS, Solution, solve, solve_by_reference
+from constraints.steering import Steering, compile_program
+from constraints.verify import Judgement, verify
 
-Solver: TypeAlias = Callable[[Program], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """What the recommender offers.
-
-    Attributes:
-        utility: (n,) float32, finite, >= 0: expected worth of showing each.
-        facts: n rows.
-    """
-
-    utility: FloatArray
-    facts: Facts
+Solver: TypeAlias = Callable[[Program, int], Solution]
+DEFAULT_ROUNDS = ROUNDS["default"]
 
 
 def govern(
-    candidates: Candidates, page: Page, policy: Policy, *, solver: Solver = solve
+    candidates: Candidates,
+    page: Page,
+    policy: Policy,
+    *,
+    rounds: int = DEFAULT_ROUNDS,
+    solver: Solver = solve,
 ) -> Decision:
-    """Return the best lawful slate of the candidates for a page.
-
-    A slot without a lawful candidate stays empty. Whatever the solver does, the slate is judged
-    by `verify`, which shares no code with it, and offending slots are emptied, never shifted.
-
-    Args:
-        candidates: n candidates.
-        page: the page to fill.
-        policy: the policy in force.
-        solver: program → (K,) candidates; swapped only to test what a wrong one can do.
+    """Return the best lawful slate of candidates whose facts nobody compiled ahead; see `decide`.
 
     Raises:
         UnlawfulSlateError: emptying did not make the slate lawful; nothing may be shown.
     """
-    rules = policy.rules_for(page)
-    program = compile_program(
-        rules, candidates.facts, candidates.utility, page, policy.weight_range
-    )
-    slate, solver_failed = _solved(program, solver)
-    slate, soft, withdrawn, lost = _lawful(slate, candidates, program, page, rules)
-    shadow = policy.rules_for(page, "shadow")
-    weights = program.weights
-    objections = verify(slate, candidates.facts, weights, page, shadow) if shadow else []
-    reasons = Reasons(program, candidates.utility, slate.tolist(), lost)
+    offer = candidates.offer(policy.compiled, page.day)
+    return decide(offer, page, policy, rounds=rounds, solver=solver)
+
+
+def decide(
+    offer: Offer,
+    page: Page,
+    policy: Policy,
+    *,
+    rounds: int = DEFAULT_ROUNDS,
+    solver: Solver = solve,
+) -> Decision:
+    """Return the best lawful slate of an offer for a page.
+
+    A slot without a lawful candidate stays empty. Whatever the solver does, the slate is judged
+    by `verify`, which shares no code with it, and offending slots are emptied, never shifted.
+    What is compiled for other rules or another day is not used, but compiled anew.
+
+    Args:
+        offer: n candidates.
+        page: the page to fill.
+        policy: the policy in force.
+        rounds: of improvement, 0 to ROUNDS_MAX; an input like any other, never cut by a clock.
+        solver: fills the page; swapped only to test what a wrong one can do.
+
+    Raises:
+        UnlawfulSlateError: emptying did not make the slate lawful; nothing may be shown.
+    """
+    holds = offer.holds(policy.compiled, page.day)
+    if not holds:
+        offer = offer.compiled(policy.compiled, page.day)
+    steering = compile_program(offer, page, policy)
+    solution, solver_failed = _solved(steering.program, rounds, solver)
+    slate, judgement, withdrawn, lost = _lawful(solution.slate, steering, offer, page, policy)
+    reasons = Reasons(steering, offer.utility, slate.tolist(), lost)
     moves = reasons.moves()
-    blocked, blocked_count = reasons.blocked(candidates.utility)
+    blocked, blocked_count = reasons.blocked()
     return Decision(
-        placements=_placements(slate.tolist(), candidates, program, page, reasons),
+        placements=_placements(slate.tolist(), offer, steering, page, reasons),
         moves=moves,
         blocked=blocked,
         blocked_count=blocked_count,
-        relaxed=tuple(soft),
-        shadow=tuple(objections),
+        relaxed=tuple(judgement.violations),
+        shadow=tuple(judgement.shadow),
         withdrawn=tuple(withdrawn),
+        rounds=rounds,
+        worth=_worth(steering, slate),
+        free_bound=solution.free_bound * steering.unit,
+        is_proved_best=solution.is_proved and not withdrawn,
         solver_failed=solver_failed,
+        compiled_anew=not holds,
     )
 
 
-def _solved(program: Program, solver: Solver) -> tuple[IntArray, bool]:
+def warm() -> None:
+    """Decide one page, so that every kernel is compiled before a request needs it."""
+    kernel.warm()
+    policy, page = Policy({}, (), (1.0, 1.0), ""), Page("", "", 0, 1, 0)
+    govern(Candidates(np.ones(1, np.float32), Facts.unknown(1)), page, policy)
+
+
+def _solved(program: Program, rounds: int, solver: Solver) -> tuple[Solution, bool]:
     """Run the solver; one that raises or returns no slate is replaced by the reference."""
     try:
-        slate = np.asarray(solver(program))
-    except Exception:  # noqa: BLE001 -- whatever it raises, the page is lawful and we are told
-        slate = np.empty(0)
-    if slate.shape == (program.slot_count,) and np.issubdtype(slate.dtype, np.signedinteger):
-        return slate.astype(np.int64), False
-    return solve_by_reference(program).astype(np.int64), True
+        found = solver(program, rounds)
+        slate = np.asarray(found.slate)
+        if slate.shape == (program.slot_count,) and np.issubdtype(slate.dtype, np.signedinteger):
+            return replace(found, slate=slate.astype(np.int64)), False
+    except Exception:  # noqa: BLE001 -- whatever it does, the page is lawful and we are told
+        pass
+    found = solve_by_reference(program)
+    return replace(found, slate=found.slate.astype(np.int64)), True
+
+
+def _worth(steering: Steering, slate: IntArray) -> float:
+    filled = slate >= 0
+    worth = steering.program.utility[slate[filled]] @ DISCOUNT[: len(slate)][filled]
+    return float(worth) * steering.unit
 
 
 def _lawful(
-    slate: IntArray, candidates: Candidates, program: Program, page: Page, rules: list[Rule]
-) -> tuple[IntArray, list[Violation], list[Violation], dict[int, Violation]]:
+    slate: IntArray, steering: Steering, offer: Offer, page: Page, policy: Policy
+) -> tuple[IntArray, Judgement, list[Violation], dict[int, Violation]]:
     """Verify, empty what offends, and verify again until nothing does.
 
     Returns:
-        The slate, its soft violations, the hard ones cured, and candidate → violation cured.
+        The slate, what is still said of it, the hard violations cured, and candidate → violation
+        cured.
     """
     slate, cured, lost = slate.copy(), list[Violation](), dict[int, Violation]()
     for _ in range(page.slot_count + 1):
-        found = verify(slate, candidates.facts, program.weights, page, rules)
-        hard = [violation for violation in found if violation.level == HARD]
+        judgement = verify(slate, offer, steering.claims(slate), page, policy)
+        hard = [violation for violation in judgement.violations if violation.level == HARD]
         if not hard:
-            return slate, found, cured, lost
+            return slate, judgement, cured, lost
         for violation in hard:
             for slot in violation.slots:
                 lost.setdefault(int(slate[slot]), violation)
@@ -109,16 +142,16 @@ def _lawful(
 
 
 def _placements(
-    slate: list[int], candidates: Candidates, program: Program, page: Page, reasons: Reasons
+    slate: list[int], offer: Offer, steering: Steering, page: Page, reasons: Reasons
 ) -> tuple[Placement, ...]:
-    placements = []
+    first_screen, placements = page.first_screen, []
     for slot, candidate in enumerate(slate):
-        on_screen = bool(page.first_screen >> slot & 1)
+        on_screen = bool(first_screen >> slot & 1)
         if candidate < 0:
             state = SlotState.RESERVED if page.reserved >> slot & 1 else SlotState.EMPTY
             placements.append(Placement(slot, state, on_screen))
             continue
-        received = float(candidates.utility[candidate])
+        received = float(offer.utility[candidate])
         placements.append(
             Placement(
                 slot,
@@ -126,8 +159,8 @@ def _placements(
                 on_screen,
                 candidate,
                 received,
-                received * float(program.weight[candidate]),
-                bool(candidates.facts.is_registered[candidate]),
+                received * float(steering.weight[candidate]),
+                bool(offer.catalogue.facts.is_registered[offer.rows[candidate]]),
                 reasons.own(candidate),
             )
         )

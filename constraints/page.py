@@ -1,10 +1,8 @@
 """The page a slate is for: everything a rule may know of it, and nothing of the candidates."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
-
-from constraints.facts import Facts
 
 POSITIONS_MAX: Final = 64  # LIMIT: tail and slots of a page share one machine word
 SLOTS_MAX: Final = 50  # LIMIT: slots a page; longer lists are asked for page by page
@@ -25,9 +23,10 @@ def slots_from(start: int, stop: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of one surface at one instant.
+    """One page of one surface on one day; pages of one `shape` share what is compiled for them.
 
-    Words of slots have bit j for the j-th slot of this page, from 0.
+    Words of slots have bit j for the j-th slot of this page, from 0. A place is a slot, or -1 for
+    the position just above slot 0, -2 above that.
 
     Attributes:
         surface, terminal: as in the policy; `terminal` may be one the policy does not know.
@@ -37,10 +36,8 @@ class Page:
         first_screen_slots: slots seen without scrolling on this terminal.
         is_recommended: the surface recommends (a search result, say, does not).
         viewer_class, is_personalised: about the viewer, for the scope of rules.
-        reserved: word of the slots the caller fills itself.
+        reserved: word of the slots the caller fills itself; rules do not look at it.
         tail_count: positions just above this page that windows look back to.
-        standing, standing_at: facts of what stands on the page or above it by others' doing, and
-            where: a reserved slot, or -1 for the position just above slot 0, -2 above that.
     """
 
     surface: str
@@ -54,13 +51,31 @@ class Page:
     is_personalised: bool = True
     reserved: int = 0
     tail_count: int = 0
-    standing: Facts = field(default_factory=lambda: Facts.unknown(0))
-    standing_at: tuple[int, ...] = ()
+
+    @property
+    def shape(self) -> "Page":
+        """The page as rules see it, without what does not change what they ask.
+
+        INVARIANT: no rule looks further up than there are positions.
+        """
+        if not self.reserved and self.first_slot <= POSITIONS_MAX:
+            return self
+        return replace(self, reserved=0, first_slot=min(self.first_slot, POSITIONS_MAX))
+
+    @property
+    def open(self) -> int:
+        """Word of the slots to fill."""
+        return self.slots & ~self.reserved
 
     @property
     def slots(self) -> int:
         """Word of all slots of the page."""
         return slots_from(0, self.slot_count)
+
+    def run(self, start: int, stop: int) -> int:
+        """Return the word of positions of the places [start, stop); bit 0 is the highest place."""
+        last = min(stop, self.slot_count)
+        return slots_from(start + self.tail_count, last + self.tail_count)
 
     @property
     def first_screen_above(self) -> int:

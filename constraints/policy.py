@@ -8,6 +8,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import Field, ValidationError
@@ -53,9 +54,9 @@ class _File(Strict):
     rules: tuple[dict[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Policy:
-    """All rules in force.
+    """All rules in force. A policy is equal to itself alone: tables made for it are kept by it.
 
     Attributes:
         surfaces: name → surface.
@@ -69,6 +70,16 @@ class Policy:
     weight_range: tuple[float, float]
     digest: str
 
+    @cached_property
+    def compiled(self) -> tuple[Rule, ...]:
+        """Rules a catalogue is compiled for: those that decide, and those only judged."""
+        return tuple(rule for rule in self.rules if rule.mode != "off")
+
+    @cached_property
+    def terminals(self) -> frozenset[str]:
+        """Terminals that some surface names; to rules all others are alike."""
+        return frozenset(t for s in self.surfaces.values() for t in s.first_screen_slots)
+
     def surface(self, name: str) -> Surface:
         """Return a surface by name.
 
@@ -80,9 +91,13 @@ class Policy:
             raise UnknownSurfaceError(f"surface: no policy for `{name}`", field="surface")
         return found
 
-    def rules_for(self, page: Page, mode: str = "enforce") -> list[Rule]:
-        """Return the rules of one mode that are in force on a page."""
-        return [rule for rule in self.rules if rule.mode == mode and rule.applies(page)]
+    def rules_for(self, page: Page, mode: str = "enforce") -> dict[int, Rule]:
+        """Return the rules of a mode that are in force on a page, by their place in `compiled`."""
+        return {
+            place: rule
+            for place, rule in enumerate(self.compiled)
+            if rule.mode == mode and rule.applies(page)
+        }
 
 
 def parse_policy(texts: Mapping[str, bytes]) -> Policy:

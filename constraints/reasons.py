@@ -1,33 +1,80 @@
 """Finds out why candidates stand where they stand, by comparing with the page by utility alone."""
 
 from dataclasses import replace
-from itertools import islice
-from typing import Final
+from itertools import islice, takewhile
+from operator import itemgetter
+from typing import Any, Final
 
 import numpy as np
 
+from constraints.catalogue import QUARANTINE, QUARANTINED
 from constraints.decision import BLOCKED_MAX, Blocked, Cause, Move, Reason
 from constraints.effects import Block, Sink, Weight
-from constraints.facts import FloatArray
-from constraints.program import UNCAPPED, Program
+from constraints.facts import FloatArray, IntArray
 from constraints.rule import Rule, Violation
+from constraints.shape import Asked, Shape
+from constraints.steering import Steering
 
 OVERTAKEN_MAX: Final = 20  # LIMIT: candidates asked whether a floor's title overtook them
 
 
-def unconstrained(program: Program, utility: FloatArray) -> list[int]:
-    """Return the page by received utility alone: candidate of each open slot, -1 elsewhere."""
-    best = iter(np.argsort(-utility, kind="stable")[: program.slot_count].tolist())
-    return [
-        next(best, -1) if program.open >> slot & 1 else -1 for slot in range(program.slot_count)
-    ]
+def best(utility: FloatArray, count: int) -> IntArray:
+    """Return the `count` largest, the largest first, ties by index: (count,) int64 or fewer."""
+    some = np.arange(len(utility))
+    if 0 < count < len(utility):
+        least = np.partition(utility, len(utility) - count)[len(utility) - count]
+        some = np.flatnonzero(utility >= least)
+    return some[np.argsort(-utility[some], kind="stable")][:count]
+
+
+class Because:
+    """What rules ask of one class of candidates on one shape of page; made once, then looked up.
+
+    Attributes:
+        weights, sinks: reasons of what weighs and sinks it.
+    """
+
+    def __init__(self, one: int, shape: Shape, asked: Asked) -> None:
+        blocks: list[tuple[int, Reason]] = []
+        sinks: list[Reason] = []
+        weights: list[Reason] = []
+        if one == QUARANTINED:
+            blocks.append((shape.page.slots, Reason(QUARANTINE, Cause.BLOCKED)))
+        for rule, column, effects in zip(shape.rules, shape.columns, shape.effects, strict=True):
+            verdict = int(asked.verdicts[one, column])
+            source = rule.source_of(verdict)
+            for effect in effects.get(verdict, ()):
+                match effect:
+                    case Block(slots):
+                        blocks.append((slots, Reason(rule.id, Cause.BLOCKED, source=source)))
+                    case Sink():
+                        sinks.append(Reason(rule.id, Cause.SUNK, source=source))
+                    case Weight(ratio) if ratio != 1:
+                        weights.append(Reason(rule.id, Cause.WEIGHTED, ratio, source=source))
+        self.weights, self.sinks, self._blocks = tuple(weights), tuple(sinks), blocks
+        self._kept_out: dict[int, tuple[list[Reason], list[Reason]]] = {}
+
+    def blocked(self, open_slots: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return rule ids and sources of the blocks on open slots."""
+        named = [reason for slots, reason in self._blocks if slots & open_slots]
+        return tuple(r.rule_id for r in named), tuple(r.source for r in named)
+
+    def kept_out(self, slot: int) -> tuple[list[Reason], list[Reason]]:
+        """Return the blocks and sinks that keep it out of a slot, and the weights that do."""
+        known = self._kept_out.get(slot)
+        if known is None:
+            blocks = [reason for slots, reason in self._blocks if slots >> slot & 1]
+            first = [replace(reason, slot=slot) for reason in dict.fromkeys([*blocks, *self.sinks])]
+            last = [replace(reason, slot=slot) for reason in self.weights if reason.ratio < 1]
+            known = self._kept_out[slot] = first, last
+        return known
 
 
 class Reasons:
     """Answers why for one finished slate.
 
     Args:
-        program: what steered the slate.
+        steering: what steered the slate.
         utility: (n,) as received.
         slate: (K,) final candidates by slot.
         withdrawn: hard violations the verifier emptied, with the candidates they concerned.
@@ -35,62 +82,69 @@ class Reasons:
 
     def __init__(
         self,
-        program: Program,
+        steering: Steering,
         utility: FloatArray,
         slate: list[int],
         withdrawn: dict[int, Violation],
     ) -> None:
-        self.program = program
-        self.utility = utility
-        self.scored = utility * program.weight
-        self.slate = slate
-        self.withdrawn = withdrawn
-        self.wanted = unconstrained(program, utility)
+        program = steering.program
+        self.steering, self.program, self.shape = steering, program, steering.shape
+        self.utility, self.slate, self.withdrawn = utility, slate, withdrawn
         self.slot_of = {c: slot for slot, c in enumerate(slate) if c >= 0}
         self._deciding: dict[int, Reason] = {}
+        # Single numbers are read quicker through these than from arrays.
+        self._received: Any = utility.data
+        self._weight: Any = steering.weight.data
+        self._class_of, self._label = steering.class_of.data, steering.group_label.data
+        self._start, self._group_of = program.group_start.data, program.group_of.data
+        self._family, self._occupied = steering.group_family.data, program.occupied.data
         self._standing: dict[int, int] = {}  # group → positions of its members on this page
         for candidate, slot in self.slot_of.items():
+            position = 1 << self.program.tail_count + slot
             for group in self._groups(candidate):
-                position = 1 << program.tail_count + slot
                 self._standing[group] = self._standing.get(group, 0) | position
 
     def moves(self) -> tuple[Move, ...]:
         """List the candidates held back from the slot their utility would give them."""
-        found = []
-        for slot, candidate in enumerate(self.wanted):
+        found, open_slots = [], self.program.open
+        wanted = [slot for slot in range(self.program.slot_count) if open_slots >> slot & 1]
+        by_utility = best(self.utility, self.program.slot_count).tolist()
+        for slot, candidate in zip(wanted, by_utility, strict=False):
             now = self.slot_of.get(candidate, -1)
-            if candidate >= 0 and not 0 <= now <= slot:
+            if not 0 <= now <= slot:
                 reasons = self._held_back(candidate, slot)
                 if reasons:
                     self._deciding[candidate] = reasons[0]
                 found.append(Move(candidate, slot, now, reasons))
         return tuple(found)
 
-    def blocked(self, utility: FloatArray) -> tuple[tuple[Blocked, ...], int]:
+    def blocked(self) -> tuple[tuple[Blocked, ...], int]:
         """List the candidates that may stand nowhere on the page, most useful first."""
         if not self.program.open:  # the caller fills every slot itself: no rule's doing
             return (), 0
         nowhere = np.flatnonzero(self.program.eligible == 0)
-        listed = nowhere[np.argsort(-utility[nowhere], kind="stable")][:BLOCKED_MAX]
-        page = self.program.open
-        found = []
-        for candidate in listed.tolist():
-            reasons = self._blocks(candidate, page)
-            rule_ids = tuple(reason.rule_id for reason in reasons)
-            sources = tuple(reason.source for reason in reasons)
-            found.append(Blocked(candidate, rule_ids, sources))
-        return tuple(found), len(nowhere)
+        listed = nowhere[best(self.utility[nowhere], BLOCKED_MAX)].tolist()
+        because = {self._class_of[c]: self._because(c) for c in listed}
+        named = {one: why.blocked(self.program.open) for one, why in because.items()}
+        found = tuple(Blocked(c, *named[self._class_of[c]]) for c in listed)
+        return found, len(nowhere)
 
     def own(self, candidate: int) -> tuple[Reason, ...]:
         """List the rules that weighed, sank or floored a candidate on the page."""
-        slot = self.slot_of[candidate]
+        because, slot = self._because(candidate), self.slot_of[candidate]
         floors = self._floors(candidate, slot)
-        served = [
-            Reason(rule.id, Cause.FLOOR, source=rule.source)
-            for rule in floors
-            if self._overtakes(candidate, slot)
-        ]
-        return (*self._weights(candidate), *self._sinks(candidate), *served)
+        if floors and self._overtakes(candidate, slot):
+            served = [Reason(rule.id, Cause.FLOOR, source=rule.source) for rule in floors]
+            return (*because.weights, *because.sinks, *served)
+        return because.weights + because.sinks
+
+    def _because(self, candidate: int) -> Because:
+        """Look up what is asked of a candidate's class, once for all pages of the shape."""
+        one, asked = self._class_of[candidate], self.steering.asked
+        known: Because | None = asked.noted.get(one)
+        if known is None:
+            known = asked.noted[one] = Because(one, self.shape, asked)
+        return known
 
     def _held_back(self, candidate: int, slot: int) -> tuple[Reason, ...]:
         violation = self.withdrawn.get(candidate)
@@ -103,16 +157,9 @@ class Reasons:
 
     def _at(self, candidate: int, slot: int) -> tuple[Reason, ...]:
         """Say why a candidate does not stand in a slot."""
-        found = self._kept_out(candidate, slot) or self._displaced(candidate, slot)
-        return tuple(replace(reason, slot=slot) for reason in dict.fromkeys(found))
-
-    def _kept_out(self, candidate: int, slot: int) -> list[Reason]:
-        return [
-            *self._blocks(candidate, 1 << slot),
-            *self._sinks(candidate),
-            *self._caps(candidate, slot),
-            *(reason for reason in self._weights(candidate) if reason.ratio < 1),
-        ]
+        first, last = self._because(candidate).kept_out(slot)
+        found = (*first, *self._caps(candidate, slot), *last)
+        return found or self._displaced(candidate, slot) or self._arranged(candidate, slot)
 
     def _below_the_block(self, candidate: int, slot: int) -> tuple[Reason, ...]:
         """Say why it does not stand in the first slot its block leaves it, if it does not."""
@@ -127,91 +174,106 @@ class Reasons:
         other = self.slate[slot]
         if other < 0:
             return ()
-        raised = [reason for reason in self._weights(other) if reason.ratio > 1]
-        if self.scored[other] < self.scored[candidate]:
-            floors = self._floors(other, slot)
+        if self._scored(other) < self._scored(candidate):
+            floors = dict.fromkeys((r.id, r.source) for r in self._floors(other, slot))
             return tuple(
-                Reason(rule.id, Cause.FLOOR, by=other, source=rule.source) for rule in floors
+                Reason(rule_id, Cause.FLOOR, 1.0, -1, other, source, slot)
+                for rule_id, source in floors
             )
+        raised = [reason for reason in self._because(other).weights if reason.ratio > 1]
         came_down = self._deciding.get(other)
         # Worth more as received, it comes from a slot above: then its boost decided nothing here.
-        if raised and not (came_down and self.utility[other] > self.utility[candidate]):
-            return tuple(replace(r, cause=Cause.DISPLACED, by=other) for r in raised)
-        if came_down is not None:
-            return (replace(came_down, cause=Cause.DISPLACED, ratio=1.0, by=other),)
-        return ()
+        if raised and not (came_down and self._received[other] > self._received[candidate]):
+            return tuple(
+                Reason(r.rule_id, Cause.DISPLACED, r.ratio, r.group, other, r.source, slot)
+                for r in raised
+            )
+        if came_down is None:
+            return ()
+        rule_id, group, source = came_down.rule_id, came_down.group, came_down.source
+        return (Reason(rule_id, Cause.DISPLACED, 1.0, group, other, source, slot),)
 
-    def _blocks(self, candidate: int, slots: int) -> list[Reason]:
-        return [
-            Reason(step.rule.id, Cause.BLOCKED, source=step.rule.source_of(verdict))
-            for step in self.program.steering
-            for verdict in (int(step.verdicts[candidate]),)
-            for effect in step.effects.get(verdict, ())
-            if isinstance(effect, Block) and effect.slots & slots
-        ]
+    def _arranged(self, candidate: int, slot: int) -> tuple[Reason, ...]:
+        """Say which cap the whole page would break if it stood there.
 
-    def _sinks(self, candidate: int) -> list[Reason]:
-        return [
-            Reason(step.rule.id, Cause.SUNK, source=step.rule.source_of(verdict))
-            for step in self.program.steering
-            for verdict in (int(step.verdicts[candidate]),)
-            if any(isinstance(effect, Sink) for effect in step.effects.get(verdict, ()))
-        ]
+        The search may leave a slot to one worth less, because the page is worth more so: then one
+        more of its group beside all who stand on the page is too many, or the one who stands there
+        could not stand where it does now.
+        """
+        other, now = self.slate[slot], self.slot_of.get(candidate, -1)
+        spared = (1 << slot) | (1 << now if now >= 0 else 0)
+        found = self._caps(candidate, slot, spared)
+        if found or other < 0 or now < 0:
+            return tuple(found)
+        held = [*self._because(other).kept_out(now)[0], *self._caps(other, now, spared)]
+        return tuple(
+            Reason(r.rule_id, Cause.DISPLACED, 1.0, r.group, other, r.source, slot) for r in held
+        )
 
-    def _weights(self, candidate: int) -> list[Reason]:
-        return [
-            Reason(step.rule.id, Cause.WEIGHTED, effect.ratio, source=step.rule.source_of(verdict))
-            for step in self.program.steering
-            for verdict in (int(step.verdicts[candidate]),)
-            for effect in step.effects.get(verdict, ())
-            if isinstance(effect, Weight) and effect.ratio != 1
-        ]
+    def _scored(self, candidate: int) -> float:
+        return float(self._received[candidate] * self._weight[candidate])
 
     def _groups(self, candidate: int) -> list[int]:
-        start = self.program.group_start
-        groups: list[int] = self.program.group_of[start[candidate] : start[candidate + 1]].tolist()
-        return groups
+        return self._group_of[self._start[candidate] : self._start[candidate + 1]].tolist()
 
     def _floors(self, candidate: int, slot: int) -> list[Rule]:
-        """List the floors that a candidate serves in a slot."""
-        spans, position = self.program.spans, self.program.tail_count + slot
+        """List the floors that would be unmet if a candidate did not stand in its slot."""
+        position, spans = self.program.tail_count + slot, self.steering.asked.spans
         return [
-            self.program.steering[spans.rule[span]].rule
+            self.shape.rules[span.rule]
             for group in self._groups(candidate)
-            for span in range(spans.start[group], spans.start[group + 1])
-            if spans.least[span] > 0 and int(spans.mask[span]) >> position & 1
+            for span in spans[self._family[group]]
+            if span.least
+            and span.mask >> position & 1
+            and (self._taken(group) & span.mask).bit_count() <= span.least
         ]
+
+    def _taken(self, group: int) -> int:
+        """Return the positions where members of a group stand."""
+        return self._occupied[group] | self._standing.get(group, 0)
 
     def _overtakes(self, candidate: int, slot: int) -> bool:
         """Tell whether a more useful candidate that nothing kept out of the slot stands lower."""
-        program = self.program
-        better = program.order[: np.flatnonzero(program.order == candidate)[0]]
-        bit = np.uint64(1 << program.tail_count + slot)
-        may = (program.eligible[better] & bit != 0) & (program.tier[better] == 0)
-        later = (c for c in better[may].tolist() if not 0 <= self.slot_of.get(c, -1) < slot)
-        return any(not self._caps(c, slot) for c in islice(later, OVERTAKEN_MAX))
+        position = self.program.tail_count + slot
+        eligible, tier = self.program.eligible.data, self.program.tier.data
+        later = (
+            other
+            for other in takewhile(lambda other: other != candidate, self.program.order.data)
+            if not 0 <= self.slot_of.get(other, -1) < slot
+            and eligible[other] >> position & 1
+            and not tier[other]
+        )
+        return any(not self._caps(other, slot) for other in islice(later, OVERTAKEN_MAX))
 
-    def _caps(self, candidate: int, slot: int) -> list[Reason]:
-        """List the caps that were full at `slot` when it was its turn, hard ones first."""
-        spans, found = self.program.spans, []
+    def _caps(self, candidate: int, slot: int, spared: int = 0) -> list[Reason]:
+        """List the caps that are full at a slot, hard ones first.
+
+        They are counted with those who stand above it, or, where slots are spared, with all who
+        stand in others.
+        """
+        position, found = self.program.tail_count + slot, []
+        others = ~(spared << self.program.tail_count) if spared else (1 << position) - 1
+        spans = self.steering.asked.spans
         for group in self._groups(candidate):
-            above = (1 << self.program.tail_count + slot) - 1
-            taken = int(self.program.occupied[group]) | (self._standing.get(group, 0) & above)
-            for span in range(spans.start[group], spans.start[group + 1]):
-                if spans.most[span] < UNCAPPED and self._is_full(span, taken, slot):
-                    rule = self.program.steering[spans.rule[span]].rule
-                    number = self.program.group_name[group][1]
-                    reason = Reason(rule.id, Cause.CAPPED, group=number, source=rule.source)
-                    found.append((int(spans.level[span]), reason))
-        ordered = [reason for _, reason in sorted(found, key=lambda pair: pair[0])]
-        return list(dict.fromkeys(ordered))
+            taken = self._occupied[group] | (self._standing.get(group, 0) & others)
+            have = taken.bit_count()
+            for level, _, most, mask, window, rule in spans[self._family[group]] if have else ():
+                if have >= most and _is_full(most, mask, window, taken, position):
+                    found.append((level, rule, group))
+        ordered = dict.fromkeys(entry[1:] for entry in sorted(found, key=itemgetter(0, 1)))
+        return [
+            Reason(rule.id, Cause.CAPPED, 1.0, self._label[group], -1, rule.source, slot)
+            for rule, group in ((self.shape.rules[number], group) for number, group in ordered)
+        ]
 
-    def _is_full(self, span: int, taken: int, slot: int) -> bool:
-        spans, position = self.program.spans, self.program.tail_count + slot
-        width, most = int(spans.window[span]), int(spans.most[span])
-        if not width:
-            mask = int(spans.mask[span])
-            return bool(mask >> position & 1) and (taken & mask).bit_count() >= most
-        run = (1 << width) - 1
-        first, last = max(0, position - width + 1), position
-        return any((taken & run << start).bit_count() >= most for start in range(first, last + 1))
+
+def _is_full(most: int, mask: int, window: int, taken: int, position: int) -> bool:
+    """Tell whether one more at a position is more than a span takes."""
+    if not window:
+        return bool(mask >> position & 1) and (taken & mask).bit_count() >= most
+    run = (1 << window) - 1 << max(0, position - window + 1)
+    for _ in range(min(window, position + 1)):
+        if (taken & run).bit_count() >= most:
+            return True
+        run <<= 1
+    return False

@@ -1,11 +1,12 @@
 """What every rule type has: parameters, scope, dates, and its law said twice.
 
-To steer: `rows` says *where* by each row's own facts, `effects` says *what* on a kind of page.
-To judge: `breaches` (elementwise) or `check` (the whole page) read raw facts of the finished
-slate. The judging half is written from the text of the law, never from the steering half.
+Each half says *where* by each row's own facts, and apart from it *what* for a kind of page, so that
+rows are done when facts change and not when a request comes. To steer: `rows`, then `effects` and
+`group_effects`. To judge: `judged`, then `demands`. The judging half is written from the text of
+the law, never from the steering half; both give the same verdicts.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, ClassVar, Generic, Literal, TypeAlias, TypeVar
@@ -20,8 +21,9 @@ from pydantic import (
     model_validator,
 )
 
+from constraints.demands import Demand
 from constraints.effects import HARD, LEVEL_MAX, GroupEffect, RowEffect
-from constraints.facts import BoolArray, Facts, FloatArray, IntArray, day_of
+from constraints.facts import Facts, IntArray, day_of
 from constraints.page import Page
 
 Day: TypeAlias = int
@@ -58,35 +60,15 @@ def in_force(table: tuple[Dated[Value], ...], day: Day) -> Value | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A finished slate as judges see it: raw facts by slot.
-
-    Attributes:
-        facts: (s,) rows, UNKNOWN where nothing of ours stands.
-        is_filled: (s,) bool, our placement stands in the slot.
-        weights: rule id → (s,) float64, the factor the reply says the rule put on each placement.
-    """
-
-    facts: Facts
-    is_filled: BoolArray
-    weights: Mapping[str, FloatArray]
-
-    def weight(self, rule_id: str) -> FloatArray:
-        """Return the factors claimed for a rule: (s,) float64, 1 where it claims none."""
-        claimed = self.weights.get(rule_id)
-        return np.ones(len(self.facts)) if claimed is None else claimed
-
-
-@dataclass(frozen=True, slots=True)
 class Violation:
-    """What `check` found.
+    """What the judge found.
 
     Attributes:
         rule_id: the rule broken.
         level: 0 is an objection; a soft one is reported as relaxed.
         slots: placements at fault; emptying them cures a hard violation. May be empty if soft.
         count: how much over a cap, or short of a floor, summed over what it was counted in.
-        group: number of the group at fault among the rule's `groups`, -1 for none.
+        group: label of the group at fault, 0 in a rule without labels; -1 for no group.
     """
 
     rule_id: str
@@ -106,9 +88,13 @@ class Rule(Strict):
         surfaces, terminals, viewer_classes: scope; empty means all.
         personalised: scope: only pages that are, or are not, personally recommended.
         since, until: first day in force, and the first day no longer in force.
+        labels: column of facts whose labels are the rule's groups, `themes` or none. A row without
+            a label is in group 0, and without a column every row that counts is.
+        counted: verdicts that count in the groups.
     """
 
-    groups_are_themes: ClassVar[bool] = False
+    labels: ClassVar[Literal["", "themes"]] = ""
+    counted: ClassVar[frozenset[int]] = frozenset()
 
     id: RuleId
     type: str
@@ -149,7 +135,7 @@ class Rule(Strict):
         return self.source
 
     def rows(self, facts: Facts, day: Day) -> Verdicts:
-        """Give each row a verdict by its own facts and the day.
+        """Give each row a verdict by its own facts and the day, to steer.
 
         INVARIANT: elementwise; the verdicts of some rows never depend on other rows.
 
@@ -166,29 +152,27 @@ class Rule(Strict):
         """List every factor the rule may put on a utility."""
         return ()
 
-    def groups(self, facts: Facts, day: Day) -> IntArray | None:
-        """Give each row the groups it is counted in, None when the rule counts none.
-
-        INVARIANT: elementwise, like `rows`.
-
-        Returns:
-            (n, k) int16 group numbers from 0, -1 for none.
-        """
-        return None
-
     def group_effects(self, page: Page) -> tuple[GroupEffect, ...]:
-        """Say which caps and floors hold for every group of `groups`, each on its own."""
+        """Say which caps and floors hold for every group, each on its own."""
         return ()
 
-    def breaches(self, shown: Facts, page: Page) -> BoolArray:
-        """Judge each placement by itself: (s,) bool, row j stands in slot j."""
-        return np.zeros(len(shown), np.bool_)
+    def flips(self, facts: Facts) -> tuple[IntArray, ...]:
+        """Name the days on which the verdicts of each row may change, k arrays (n,) int32.
 
-    def sinks(self, shown: Facts, page: Page) -> BoolArray:
-        """Judge which placements must stand below all others: (s,) bool."""
-        return np.zeros(len(shown), np.bool_)
+        INVARIANT: between two of its flips the verdicts of a row are constant, in both halves.
+        """
+        return ()
 
-    def check(self, shown: Shown, page: Page) -> Iterator[Violation]:
-        """Judge the finished slate. Rules that count override this and call it too."""
-        for slot in np.flatnonzero(self.breaches(shown.facts, page) & shown.is_filled):
-            yield Violation(self.id, HARD, (int(slot),), 1)
+    def judged(self, facts: Facts, day: Day) -> Verdicts:
+        """Give each row its verdict again, from the text of the law, to judge by.
+
+        INVARIANT: elementwise, and equal to `rows`; a row on which they differ is shown nowhere.
+
+        Returns:
+            (n,) uint8, 0 where the rule demands nothing.
+        """
+        return np.zeros(len(facts), np.uint8)
+
+    def demands(self, page: Page) -> tuple[Demand, ...]:
+        """Say what is demanded of a finished slate on this kind of page."""
+        return ()

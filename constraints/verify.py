@@ -1,79 +1,101 @@
 """Judges the finished slate from raw facts. It shares nothing with what built the slate."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from constraints.effects import HARD
-from constraints.facts import BoolArray, Facts, FloatArray, IntArray
+from constraints.catalogue import QUARANTINE, SHAPES_MAX
+from constraints.demands import Claims
+from constraints.facts import FloatArray, IntArray
+from constraints.judging import ABOVE, MALFORMED, OF_NO_RULE, Bench, bench_of, watched_of
+from constraints.offer import Offer
 from constraints.page import Page
-from constraints.rule import Rule, Shown, Violation
+from constraints.policy import Policy
+from constraints.rule import Violation
 
 SLATE: Final = "slate"
 """Rule id of violations of what any slate must be: offered candidates, each once, in open slots."""
 
+try:
+    from constraints.judging.compiled import judge
+except ImportError:  # without numba
+    from constraints.judging.reference import judge
 
-def verify(
-    slate: IntArray,
-    facts: Facts,
-    weights: Mapping[str, FloatArray],
-    page: Page,
-    rules: Sequence[Rule],
-) -> list[Violation]:
+
+class Judgement(NamedTuple):
+    """What is wrong with a slate.
+
+    Attributes:
+        violations: of rules in force, hard (level 0) and soft.
+        shadow: of rules that are only judged.
+    """
+
+    violations: list[Violation]
+    shadow: list[Violation]
+
+
+def verify(slate: IntArray, offer: Offer, claims: Claims, page: Page, policy: Policy) -> Judgement:
     """Judge a slate by every rule's own judging half.
 
     Args:
         slate: (K,) int candidate of each slot, -1 for none; values may be anything.
-        facts: n rows, the candidates, raw.
-        weights: rule id → (n,) float64, the factors the decision claims.
+        offer: what was offered, compiled for the rules of this policy and this day.
+        claims: the factors the decision says rules put on each placement.
         page: the page.
-        rules: the rules in force on it.
+        policy: the policy in force.
 
     Returns:
-        Every violation, hard (level 0) and soft. When the slate itself is malformed, only that.
+        Every violation. When the slate itself is malformed, only that.
     """
-    malformed = list(_malformed(slate, len(facts), page))
-    if malformed:
-        return malformed
-    shown = _shown(slate, facts, weights)
-    found = [violation for rule in rules for violation in rule.check(shown, page)]
-    found.extend(_out_of_order(shown, page, rules))
-    return found
+    bench, catalogue = bench_of(policy, page.shape), offer.catalogue
+    found = judge(
+        np.array(slate, np.int64),
+        page.reserved,
+        np.array(offer.rows, np.int32),
+        np.array(offer.standing_rows, np.int32),
+        np.array(offer.standing_at, np.int32),
+        catalogue.judge.class_of,
+        catalogue.judge.verdicts,
+        catalogue.labels,
+        _aligned(claims, bench.weighers),
+        catalogue.cached(watched_of, bench, catalogue.judge),
+        bench.tables,
+    )
+    judgement = Judgement([], [])
+    if len(found):
+        _tell(found.tolist(), bench, judgement)
+    return judgement
 
 
-def _shown(slate: IntArray, facts: Facts, weights: Mapping[str, FloatArray]) -> Shown:
-    filled: BoolArray = slate >= 0
-    stands = slate[filled]
-    rows = Facts.unknown(len(slate))
-    for column in fields(Facts):
-        getattr(rows, column.name)[filled] = getattr(facts, column.name)[stands]
-    claimed = {rule: np.ones(len(slate)) for rule in weights}
-    for rule, factors in claimed.items():
-        factors[filled] = weights[rule][stands]
-    return Shown(rows, filled, claimed)
+def _aligned(claims: Claims, rule_ids: tuple[str, ...]) -> FloatArray:
+    """Return the factors claimed for some rules, 1 where a rule claims none: (w, K) float64."""
+    if claims.rule_ids == rule_ids:
+        return claims.factors
+    nothing = np.ones((1, claims.factors.shape[1]))
+    return np.concatenate([claims.factors, nothing])[_places(claims.rule_ids, rule_ids)]
 
 
-def _malformed(slate: IntArray, count: int, page: Page) -> Iterator[Violation]:
-    seen: set[int] = set()
-    for slot, candidate in enumerate(slate.tolist()):
-        if candidate == -1:
-            continue
-        closed = bool(page.reserved >> slot & 1)
-        if candidate in seen or closed or not 0 <= candidate < count:
-            yield Violation(SLATE, HARD, (slot,), 1)
-        seen.add(candidate)
+@lru_cache(SHAPES_MAX)
+def _places(claimed: tuple[str, ...], wanted: tuple[str, ...]) -> IntArray:
+    """Find each rule among those that claim something, the place behind them where it is not."""
+    place = {rule_id: at for at, rule_id in enumerate(claimed)}
+    return np.array([place.get(rule_id, len(claimed)) for rule_id in wanted], np.int64)
 
 
-def _out_of_order(shown: Shown, page: Page, rules: Sequence[Rule]) -> Iterator[Violation]:
-    """Find sunk placements with an unsunk one below them."""
-    sunk_by = [(rule.id, rule.sinks(shown.facts, page) & shown.is_filled) for rule in rules]
-    sunk = np.zeros(len(shown.facts), np.bool_)
-    for _, placements in sunk_by:
-        sunk |= placements
-    normal = np.flatnonzero(shown.is_filled & ~sunk)
-    last_normal = int(normal[-1]) if len(normal) else -1
-    for rule_id, placements in sunk_by:
-        for slot in np.flatnonzero(placements[:last_normal] if last_normal >= 0 else []):
-            yield Violation(rule_id, HARD, (int(slot),), 1)
+def _tell(found: list[list[int]], bench: Bench, judgement: Judgement) -> None:
+    """Put findings in words, rule by rule; what stands out of order comes last."""
+    enforced = bench.tables.enforced
+    for kind, rule, level, count, group, word in sorted(found, key=_place):
+        if rule == OF_NO_RULE:
+            rule_id = SLATE if kind == MALFORMED else QUARANTINE
+        else:
+            rule_id = bench.rules[rule].id
+        slots = tuple(slot for slot in range(word.bit_length()) if word >> slot & 1)
+        told = judgement.violations if rule < enforced else judgement.shadow
+        told.append(Violation(rule_id, level, slots, count, group))
+
+
+def _place(finding: list[int]) -> tuple[bool, int, int]:
+    kind, rule = finding[:2]
+    return kind == ABOVE, rule, kind

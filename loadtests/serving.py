@@ -5,6 +5,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -122,7 +123,7 @@ def _serve(pipe: Connection, data_dir: Path, policy_dir: Path, solver: str) -> N
         server.stop()
 
 
-def _solver(name: str, solve: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _solver(name: str, solve: Callable[..., Any]) -> Callable[..., Any]:
     """Return the solver of a name; all but `kernel` are hostile.
 
     random: any number for every slot, doubled, out of range or below zero.
@@ -131,17 +132,19 @@ def _solver(name: str, solve: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """
     draw, kept = np.random.default_rng(0), [np.empty(0, np.int32)]
 
-    def random(program: Any) -> Any:
-        return draw.integers(-2, len(program.order) + 2, program.slot_count)
+    def random(program: Any, rounds: int) -> Any:
+        slate = draw.integers(-2, len(program.order) + 2, program.slot_count)
+        return replace(solve(program, rounds), slate=slate)
 
-    def stale(program: Any) -> Any:
-        before, kept[0] = kept[0], solve(program)
+    def stale(program: Any, rounds: int) -> Any:
+        found = solve(program, rounds)
+        before, kept[0] = kept[0], found.slate
         slate = np.full(program.slot_count, -1, np.int32)
         size = min(len(before), len(slate))
         slate[:size] = before[:size]
-        return slate
+        return replace(found, slate=slate)
 
-    def raising(program: Any) -> Any:
+    def raising(program: Any, rounds: int) -> Any:
         raise RuntimeError("a hostile solver")
 
     return {"kernel": solve, "random": random, "stale": stale, "raising": raising}[name]

@@ -22,15 +22,18 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
+from constraints.catalogue import compile_catalogue
 from constraints.errors import GovernanceError
 from constraints.faults import did_you_mean, place_and_fault
 from constraints.policy import parse_policy
 from ranker.facts.importing import Import, import_csv
+from ranker.facts.snapshot import Snapshot
 from ranker.facts.store import FactStore
 from ranker.page_view import PageView
-from ranker.policies.folder import read_files
+from ranker.policies.folder import PolicyFolder, read_files
 from ranker.request_file import parse_request
 from ranker.serving.server import Server
+from ranker.serving.state import NAMED_MAX, day_at
 from ranker.settings import Settings
 from ranker.telemetry import log_as_json
 from ranker.v1 import rerank_pb2 as pb
@@ -61,6 +64,8 @@ WIDTH_MIN = 140
 
 def main() -> None:
     """Run the command line, with the commands other packages add."""
+    import ranker.costs  # noqa: F401 -- adds its command, and stands on this module
+
     for point in entry_points(group="slotwarden.commands"):
         app.command(point.name)(point.load())
     try:
@@ -286,8 +291,9 @@ def _import_json(outcome: Import) -> dict[str, object]:
 
 @facts_app.command("status")
 def facts_status(data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Show what the store holds, and check that its history was not changed."""
-    folder = _settings(data_dir=data_dir).data_dir
+    """Show what the store holds and costs, and check that its history was not changed."""
+    settings = _settings(data_dir=data_dir)
+    folder = settings.data_dir
     if not (folder / "facts.sqlite").exists():
         _fail(f"{folder}: holds no fact store")
     with FactStore(folder) as store:
@@ -298,6 +304,7 @@ def facts_status(data_dir: DataDir = None, as_json: Json = False) -> None:
             "subjects": len(store.state("subject")),
             "candidates": len(store.state("candidate")),
             "aliases": len(store.state("alias")),
+            **_catalogue_status(settings, Snapshot.load(store, folder)),
             "first_broken_revision": broken,
         }
     if as_json:
@@ -308,6 +315,20 @@ def facts_status(data_dir: DataDir = None, as_json: Json = False) -> None:
             print(f"{name.replace('first_broken_revision', 'history')}: {value}")
     if broken:
         raise typer.Exit(1)
+
+
+def _catalogue_status(settings: Settings, snapshot: Snapshot) -> dict[str, object]:
+    """Compile a snapshot for today and the policy in settings, and tell what comes of it."""
+    rules = PolicyFolder(settings.policy_dir).policy.compiled
+    catalogue = compile_catalogue(rules, snapshot.facts, day_at(_now_us()))
+    quarantined = catalogue.quarantined
+    index_bytes = sum(column.nbytes for column in snapshot.index.columns().values())
+    return {
+        "rows": len(catalogue),
+        "bytes_a_row": round(catalogue.bytes_a_row + index_bytes / len(catalogue), 1),
+        "quarantined_rows": len(quarantined),
+        "quarantined_ids": snapshot.ids(quarantined, NAMED_MAX),
+    }
 
 
 @policy_app.command("check")

@@ -1,7 +1,7 @@
 """Settings of the service, from environment variables `SLOTWARDEN_…`; limits stand here."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +24,9 @@ class Settings(BaseSettings):
         calls_max: LIMIT of calls running or waiting; more are refused at once.
         metrics_port: Prometheus endpoint on the same host; 0 for none.
         reflection: answer gRPC reflection (grpcurl, grpcui).
+        quality: how much improvement a page gets where its deadline leaves time:
+            `greedy` for none, `fast`, `default` or `best`.
+        certify_share: share of decisions, 0 to 1, for which a bound is proved off their path.
         inline_facts: accept facts sent along with a request, for unregistered candidates.
         request_bytes_max, candidate_count_max: LIMITs of one request.
         age_s_strict: facts older than this count as unknown where a source may have changed them.
@@ -49,6 +52,8 @@ class Settings(BaseSettings):
     calls_max: Annotated[int, Field(ge=1, le=10_000)] = 128
     metrics_port: Port = 0
     reflection: bool = True
+    quality: Literal["greedy", "fast", "default", "best"] = "default"
+    certify_share: Annotated[float, Field(ge=0, le=1)] = 0.01
     inline_facts: bool = False
     request_bytes_max: Annotated[int, Field(ge=1_024, le=4_194_304)] = 262_144
     candidate_count_max: Annotated[int, Field(ge=1, le=10_000)] = 2_000

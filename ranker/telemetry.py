@@ -22,6 +22,12 @@ UNREGISTERED: Final = Counter(
 )
 RULES: Final = Counter("slotwarden_rule_decisions", "What rules did", ["rule", "outcome"])
 ALARMS: Final = Counter("slotwarden_alarms", "Things that must never happen", ["reason"])
+COMPILED_ANEW: Final = Counter(
+    "slotwarden_compiled_anew", "Calls whose rows were not compiled ahead: slower, decided alike"
+)
+QUARANTINED: Final = Gauge(
+    "slotwarden_quarantined_rows", "Rows shown nowhere: the halves of a rule disagree on them"
+)
 FACTS_AGE: Final = Gauge("slotwarden_facts_age_seconds", "Since the facts were confirmed newest")
 FACTS_REVISION: Final = Gauge("slotwarden_facts_revision", "Revision of the facts in use")
 RELOADS: Final = Counter("slotwarden_reloads", "Policies and facts looked at", ["what", "outcome"])

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from constraints.facts import Document, DocumentStatus, Grade, Plan, Recheck, Restriction, Support
-from constraints.govern import Candidates
 from constraints.law import law_rows
+from constraints.offer import Candidates
 from constraints.page import POSITIONS_MAX, Page
 from constraints.policy import WEIGHT_RANGE
 from constraints.rule import Rule
@@ -91,9 +91,9 @@ def instance(*names: object, count_max: int = 16, slots_max: int = 10) -> Instan
     day = rng.choice(DAYS)
     told = [row(rng, day) for _ in range(rng.randint(0, count_max))]
     worth = [rng.uniform(0, 10) for _ in told]
-    drawn = make.candidates(told, worth, vocabulary)
     tail, reserved, fields = _page(rng, day, slots_max)
-    page = make.page(day=day, tail=tail, reserved=reserved, aliases=vocabulary, **fields)
+    drawn = make.candidates(told, worth, vocabulary, tail=tail, reserved=reserved)
+    page = make.page(day=day, tail=tail, reserved=reserved, **fields)
     standing = dict(enumerate(tail, start=-len(tail))) | reserved
     known = {at: row for at, row in standing.items() if row is not None}
     return Instance(told, known, drawn, page)

@@ -1,17 +1,24 @@
 """Builders of test inputs. Everything has a good default: a test names only what it is about."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from constraints.demands import Claims
 from constraints.facts import Facts, day_of
-from constraints.govern import Candidates
+from constraints.govern import Solver
+from constraints.offer import Candidates
 from constraints.page import Page
 from constraints.policy import Policy, parse_policy
-from constraints.rule import Rule
+from constraints.program import Program
+from constraints.rule import Rule, Violation
+from constraints.solve import Solution
+from constraints.steering import Steering, compile_program
+from constraints.verify import verify
 from constraints.vocabulary import Vocabulary
 
 Row: TypeAlias = dict[str, str]
@@ -63,47 +70,101 @@ def candidates(
     rows: Sequence[Mapping[str, Any]],
     utilities: Sequence[float] = (),
     aliases: Mapping[str, str] | Vocabulary | None = None,
+    *,
+    tail: Sequence[Mapping[str, Any] | None] = (),
+    reserved: Iterable[int] | Mapping[int, Mapping[str, Any] | None] = (),
 ) -> Candidates:
-    """Return candidates; without utilities the first row is worth most, and each one less."""
+    """Return candidates; without utilities the first row is worth most, and each one less.
+
+    Args:
+        rows: one a candidate.
+        utilities: one a candidate.
+        aliases: or a vocabulary.
+        tail: rows of what stood just above, nearest last; None where nothing stood.
+        reserved: a mapping may say what the caller puts into its slots.
+    """
     worth = utilities or range(len(rows), 0, -1)
-    return Candidates(np.array(worth, np.float32), facts(rows, aliases))
+    vocabulary = themes(aliases)
+    told = facts(rows, vocabulary)
+    slots = reserved if isinstance(reserved, Mapping) else {}
+    others = {**dict(enumerate(tail, start=-len(tail))), **slots}
+    known = {at: row for at, row in others.items() if row is not None}
+    standing = facts(known.values(), vocabulary)
+    return Candidates(np.array(worth, np.float32), told, standing, tuple(known))
 
 
 def page(
     *,
     day: date | int = TODAY,
-    reserved: Iterable[int] | Mapping[int, Mapping[str, Any] | None] = (),
-    tail: Sequence[Mapping[str, Any] | None] = (),
-    aliases: Mapping[str, str] | Vocabulary | None = None,
+    reserved: Iterable[int] = (),
+    tail: Sequence[object] = (),
     **fields: Any,
 ) -> Page:
     """Return a page of home on a phone: 3 slots, 2 of them on the first screen.
 
     Args:
         day: the day of the request.
-        reserved: slots the caller fills itself; a mapping may say with what.
-        tail: rows of what stood just above, nearest last; None where nothing stood.
-        aliases: or the vocabulary that the candidates' facts were read with.
+        reserved: slots the caller fills itself; see `candidates` for with what.
+        tail: what stood just above; see `candidates`.
         fields: any other field of `Page`.
     """
-    slots = reserved if isinstance(reserved, Mapping) else dict.fromkeys(reserved)
-    above = dict(enumerate(tail, start=-len(tail)))
-    known = {at: row for at, row in [*above.items(), *slots.items()] if row is not None}
     defaults = {"surface": "home", "terminal": "phone", "slot_count": 3, "first_screen_slots": 2}
     return Page(
         **(defaults | fields),
         day=day_of(day) if isinstance(day, date) else day,
-        reserved=sum(1 << slot for slot in slots),
+        reserved=sum(1 << slot for slot in reserved),
         tail_count=len(tail),
-        standing=facts(known.values(), aliases),
-        standing_at=tuple(known),
     )
+
+
+def solver(slate_of: Callable[[Program], Any]) -> Solver:
+    """Return a solver whose slates are what a function makes of the program."""
+    return lambda program, rounds: Solution(slate_of(program), rounds, 0, False)
 
 
 def policy(*texts: str, surfaces: str = SURFACES) -> Policy:
     """Read a policy from texts; the surfaces every test knows are added."""
     files = {f"{i}.toml": text.encode() for i, text in enumerate(texts)}
     return parse_policy({"surfaces.toml": surfaces.encode()} | files)
+
+
+def policy_of(*rules: Rule) -> Policy:
+    """Return a policy of some rules."""
+    return replace(policy(), rules=rules)
+
+
+def steering(offered: Candidates, page: Page, policy: Policy) -> Steering:
+    """Compile candidates for a page."""
+    return compile_program(offered.offer(policy.compiled, page.day), page, policy)
+
+
+Claimed: TypeAlias = Mapping[str, Sequence[float]]
+"""Factors by rule and candidate."""
+
+
+def judge(
+    offered: Candidates, page: Page, policy: Policy
+) -> Callable[[Any, Claimed | None], list[Violation]]:
+    """Return a judge of slates; the factors claimed are the honest ones unless given."""
+    offer = offered.offer(policy.compiled, page.day)
+    honest = compile_program(offer, page, policy)
+
+    def violations(slate: Any, claims: Claimed | None = None) -> list[Violation]:
+        told = np.array(slate)
+        if claims is None:
+            return verify(told, offer, honest.claims(told), page, policy).violations
+        factors = [[f[c] if 0 <= c < len(f) else 1.0 for c in told] for f in claims.values()]
+        claimed = Claims(tuple(claims), np.array(factors).reshape(len(claims), len(told)))
+        return verify(told, offer, claimed, page, policy).violations
+
+    return violations
+
+
+def judged(
+    slate: Any, offered: Candidates, page: Page, policy: Policy, claims: Claimed | None = None
+) -> list[Violation]:
+    """Judge one slate."""
+    return judge(offered, page, policy)(slate, claims)
 
 
 def rule_text(rule_type: str, **parameters: Any) -> str:

@@ -57,10 +57,6 @@ def program(*names: object, size: Size = SMALL) -> Program:
         group_of=np.array([group for groups in members for group in groups], np.int32),
         occupied=np.array([_word(rng, width) & closed for _ in range(group_count)], np.uint64),
         spans=_spans(rng, group_count, width),
-        group_name=tuple((0, group) for group in range(group_count)),
-        weight=np.ones(count),
-        weights={},
-        steering=(),
     )
 
 

@@ -152,7 +152,8 @@ def served(
         given["policy_dir"].mkdir(exist_ok=True)
         (given["policy_dir"] / "test.toml").write_text(POLICY, encoding="utf-8")
     server = Server(Settings(data_dir=data_dir, **given), solver=solver)
-    server.service.now_us = now_us
+    server.service.now_us = server.state.now_us = now_us
+    server.state.refresh()
     try:
         server.start()
         with grpc.insecure_channel(server.address) as channel:

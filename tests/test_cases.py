@@ -113,10 +113,11 @@ def run(case: dict[str, Any]) -> Outcome:
     told["tail"] = [_row(entry) for entry in told.get("tail", [])]
     if isinstance(told.get("reserved"), dict):
         told["reserved"] = {int(slot): _row(row) for slot, row in told["reserved"].items()}
-    page = make.page(**told, aliases=vocabulary)
+    page = make.page(**told)
     rows = case["candidates"]
     worth = [row["utility"] for row in rows]
-    offered = make.candidates([_row(row) for row in rows], worth, vocabulary)
+    standing = {key: told[key] for key in ("tail", "reserved") if key in told}
+    offered = make.candidates([_row(row) for row in rows], worth, vocabulary, **standing)
     ids = [row["id"] for row in rows]
     return Outcome(policy, page, offered.facts, govern(offered, page, policy), ids)
 
@@ -140,7 +141,7 @@ def test_case(case: dict[str, Any]) -> None:
     scored = {ids[p.candidate]: p.scored for p in decision.placements if p.candidate >= 0}
     for key, score in case.get("scored", {}).items():
         assert scored[key] == pytest.approx(score, rel=1e-6)
-    in_force = [rule.id for rule in outcome.policy.rules_for(outcome.page)]
+    in_force = [rule.id for rule in outcome.policy.rules_for(outcome.page).values()]
     assert in_force == case.get("rules_in_force", in_force)
     assert in_force or "rules_in_force" in case, "no rule is in force, which a case must say"
     assert not set(case.get("left_alone", [])) & set(outcome.deciding)
@@ -181,7 +182,7 @@ def test_every_shipped_rule_decides_a_case_and_leaves_one_alone() -> None:
     found = (
         (rule.id, outcome, rule.id)
         for outcome in outcomes
-        for rule in outcome.policy.rules_for(outcome.page)
+        for rule in outcome.policy.rules_for(outcome.page).values()
     )
     for name, (decides, leaves) in _named([r.id for r in shipped().rules], found).items():
         assert decides, f"no case shows what {name} decides"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from constraints.facts import Kind
 from ranker.cli import main
 from ranker.settings import SHIPPED_POLICIES
 from tests.commands import Done, spawn
@@ -166,8 +167,12 @@ def test_good_files_are_imported_and_counted(tmp_path: Path, run: Run) -> None:
     values = json.loads(run("facts", "status", "--data-dir", tmp_path, "--json").out)
     assert (values["revision"], values["subjects"]) == (count, count)
     assert (values["candidates"], values["first_broken_revision"]) == (0, 0)
+    assert values["rows"] == count + len(Kind)
+    assert 60 < values["bytes_a_row"] < 400, "a small index has room to spare"
+    assert (values["quarantined_rows"], values["quarantined_ids"]) == (0, [])
     lines = run("facts", "status", "--data-dir", tmp_path).out.splitlines()
     assert lines[:2] == [f"revision: {count}", f"digest: {values['digest']}"]
+    assert f"bytes_a_row: {values['bytes_a_row']}" in lines
 
 
 def test_a_history_that_was_changed_fails_the_status(tmp_path: Path, run: Run) -> None:

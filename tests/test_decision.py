@@ -2,7 +2,6 @@
 
 from constraints.decision import BLOCKED_MAX, Cause, Decision, Move, Placement, Reason, SlotState
 from constraints.govern import govern
-from constraints.program import compile_program
 from tests import chance, make
 from tests.make import drama, room, video
 
@@ -155,10 +154,8 @@ def test_who_came_down_for_a_block_displaces_by_the_block_and_not_by_its_boost()
 
 
 def test_what_may_stand_nowhere_does_not_blur_what_the_others_are_worth() -> None:
-    rule, page = make.rule("record_required"), make.page()
+    policy, page = make.policy(make.rule_text("record_required")), make.page()
     rows = [drama(document="none"), drama(), drama()]
-    told = make.candidates(rows, [1e30, 2, 1])
-    giant = compile_program([rule], told.facts, told.utility, page, (0.25, 2.0))
-    alone = make.candidates(rows[1:], [2, 1])
-    others = compile_program([rule], alone.facts, alone.utility, page, (0.25, 2.0))
+    giant = make.steering(make.candidates(rows, [1e30, 2, 1]), page, policy).program
+    others = make.steering(make.candidates(rows[1:], [2, 1]), page, policy).program
     assert giant.utility.tolist() == [0, *others.utility.tolist()]

@@ -29,6 +29,7 @@ sys.modules |= dict.fromkeys(sys.argv[2:])  # what must look as if it were not i
 from pathlib import Path
 from constraints import kernel
 from ranker.audit.log import DecisionLog
+from ranker.serving.pace import Pace
 from ranker.serving.page_token import load_keys
 from ranker.serving.service import RerankService
 from ranker.serving.state import State
@@ -39,9 +40,10 @@ from tests.test_determinism import MIDNIGHT_US
 
 folder, rng, now, token = Path(sys.argv[1]), random.Random(60), [0], ""
 fill(folder)
-settings = Settings(data_dir=folder, inline_facts=True)
+settings = Settings(data_dir=folder, inline_facts=True, quality="greedy")
 log, keys = DecisionLog(folder), load_keys(folder)
 service = RerankService(settings, State(settings), log, keys, now_us=lambda: now[0])
+searching = Pace("fast")
 known = [*SUBJECTS, *map(str, range(7000, 7012)), *(f"stranger-{i}" for i in range(8))]
 print(kernel.load().__name__, file=sys.stderr)
 for i in range(60):
@@ -59,6 +61,7 @@ for i in range(60):
     )
     asked.columns.facts.extend(pb.FactRow(themes=rng.choice(["", "新|旧", "甲"])) for _ in ids)
     now[0] = rng.choice([NOW_US, MIDNIGHT_US - 1, MIDNIGHT_US])
+    service.pace = searching if i % 12 == 0 else Pace("greedy")
     reply = pb.RerankResponse.FromString(service.rerank(asked.SerializeToString()))
     print(reply.decision.SerializeToString(deterministic=True).hex())
     below = pb.RerankRequest()

@@ -15,9 +15,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import REGISTRY
 
+from constraints.demands import Demand, Least
+from constraints.effects import HARD
 from constraints.facts import Facts
 from constraints.page import Page
-from constraints.rule import Day, Rule, Shown, Verdicts, Violation
+from constraints.rule import Day, Rule, Verdicts
 from ranker.v1 import rerank_pb2 as pb
 from tests.serving import (
     NOT_SERVING,
@@ -117,10 +119,9 @@ class _Raises(Rule):
     def rows(self, facts: Facts, day: Day) -> Verdicts:
         return self._maybe("rows") or super().rows(facts, day)
 
-    def check(self, shown: Shown, page: Page) -> Iterator[Violation]:
-        self._maybe("check")
-        if self.where == "incurable":
-            yield Violation(self.id, 0, (), 1)
+    def demands(self, page: Page) -> tuple[Demand, ...]:
+        self._maybe("demands")
+        return (Least({1}, 1, page.slots, HARD),) if self.where == "incurable" else ()
 
     def _maybe(self, where: str) -> Any:
         if self.where == where:
@@ -129,18 +130,19 @@ class _Raises(Rule):
 
 @pytest.mark.parametrize(
     ("where", "reason"),
-    [("rows", "INTERNAL"), ("check", "INTERNAL"), ("incurable", "VERIFY_FAILED")],
+    [("rows", "INTERNAL"), ("demands", "INTERNAL"), ("incurable", "VERIFY_FAILED")],
 )
 def test_a_rule_that_fails_stops_the_page_and_tells_nothing(
     app: Served, where: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    good, before = app.server.state._policy, _alarms(reason)
+    good, before = app.server.state._held, _alarms(reason)
     rule = _Raises(id="raises", source="PLATFORM", where=where)
-    app.server.state._policy = replace(good, rules=(*good.rules, rule))
+    policy = replace(good.policy, rules=(*good.policy.rules, rule))
+    app.server.state._held = replace(good, policy=policy)
     try:
         assert app.fault(request()) == Fault("INTERNAL", reason, "")
     finally:
-        app.server.state._policy = good
+        app.server.state._held = good
     assert _alarms(reason) == before + 1
     assert (CANARY in str(caplog.records[-1].fields)) == (where != "incurable"), (
         "operators are told"
@@ -162,7 +164,7 @@ def test_a_fault_of_ours_anywhere_tells_nothing(app: Served, what: str) -> None:
 
 
 def test_a_solver_that_raises_is_replaced_and_alarmed(tmp_path: Path, app: Served) -> None:
-    def raises(program: Any) -> Any:
+    def raises(program: Any, rounds: int) -> Any:
         raise RuntimeError(CANARY)
 
     before = _alarms("SOLVER_FAILED")

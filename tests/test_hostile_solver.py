@@ -1,6 +1,6 @@
 """Whatever a solver does, the reply is lawful and says what happened."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 
 from constraints.decision import Cause, Decision, SlotState
+from constraints.demands import Demand, Least
+from constraints.effects import HARD
 from constraints.errors import UnlawfulSlateError
+from constraints.facts import Facts
 from constraints.govern import govern
 from constraints.page import Page
 from constraints.policy import Policy
 from constraints.program import Program
-from constraints.rule import Rule, Shown, Violation
+from constraints.rule import Day, Rule, Verdicts, Violation
 from constraints.rules import rule_types
 from constraints.solve import solve
-from constraints.verify import verify
 from tests import chance, make, plain_law
 from tests.chance import ALIASES, Instance
 from tests.make import drama, room, video
@@ -40,11 +42,11 @@ def all_the_same(program: Program) -> np.ndarray:
 
 
 def upside_down(program: Program) -> np.ndarray:
-    return solve(program)[::-1].copy()
+    return solve(program).slate[::-1].copy()
 
 
 def shifted(program: Program) -> np.ndarray:
-    return np.roll(solve(program), 1)
+    return np.roll(solve(program).slate, 1)
 
 
 def far_out_of_range(program: Program) -> np.ndarray:
@@ -57,7 +59,7 @@ class Stale:
     first: ClassVar[np.ndarray | None] = None
 
     def __call__(self, program: Program) -> np.ndarray:
-        Stale.first = solve(program) if Stale.first is None else Stale.first
+        Stale.first = solve(program).slate if Stale.first is None else Stale.first
         return np.resize(Stale.first, program.slot_count)
 
 
@@ -72,12 +74,8 @@ LIARS = [
 
 
 def hard_violations(decision: Decision, drawn: Instance, policy: Policy) -> list[Violation]:
-    weights = {
-        rule.id: np.zeros(len(drawn.rows)) for rule in policy.rules
-    }  # claims are not at issue
-    slate = np.array(decision.slate)
-    rules = policy.rules_for(drawn.page)
-    found = verify(slate, drawn.candidates.facts, weights, drawn.page, rules)
+    claims = {rule.id: [0.0] * len(drawn.rows) for rule in policy.rules}  # not at issue
+    found = make.judged(decision.slate, drawn.candidates, drawn.page, policy, claims)
     return [violation for violation in found if violation.level == 0]
 
 
@@ -86,7 +84,7 @@ def test_nothing_unlawful_is_left_of_what_a_wrong_solver_returns(liar: Solver) -
     withdrawn = 0
     for seed in SEEDS:
         drawn, policy = chance.instance("hostile", seed), policy_of_all_types(seed)
-        decision = govern(drawn.candidates, drawn.page, policy, solver=liar)
+        decision = govern(drawn.candidates, drawn.page, policy, solver=make.solver(liar))
         assert not decision.solver_failed
         assert hard_violations(decision, drawn, policy) == [], seed
         assert unlawful_by_plain_law(decision, drawn, policy) == set(), seed
@@ -102,12 +100,17 @@ def test_nothing_unlawful_is_left_of_what_a_wrong_solver_returns(liar: Solver) -
 
 def solved(drawn: Instance, policy: Policy) -> Program:
     kept: list[Program] = []
-    govern(drawn.candidates, drawn.page, policy, solver=lambda p: (kept.append(p), solve(p))[1])
+    govern(
+        drawn.candidates,
+        drawn.page,
+        policy,
+        solver=make.solver(lambda p: (kept.append(p), solve(p).slate)[1]),
+    )
     return kept[0]
 
 
 def unlawful_by_plain_law(decision: Decision, drawn: Instance, policy: Policy) -> set[int]:
-    rules = policy.rules_for(drawn.page)
+    rules = policy.rules_for(drawn.page).values()
     assert not plain_law.out_of_order(rules, drawn.rows, drawn.page, decision.slate)
     found = (
         plain_law.unlawful_slots(
@@ -140,15 +143,18 @@ BROKEN: dict[str, Solver] = {
 def test_solver_that_returns_no_slate_is_replaced_by_the_reference(how: str) -> None:
     for seed in SEEDS[:20]:
         drawn, policy = chance.instance("hostile", seed), policy_of_all_types(seed)
-        decision = govern(drawn.candidates, drawn.page, policy, solver=BROKEN[how])
-        honest = govern(drawn.candidates, drawn.page, policy)
+        broken = make.solver(BROKEN[how])
+        decision = govern(drawn.candidates, drawn.page, policy, rounds=0, solver=broken)
+        honest = govern(drawn.candidates, drawn.page, policy, rounds=0)
         assert decision == replace(honest, solver_failed=True)
 
 
 def test_solver_that_fills_nothing_is_believed() -> None:
     drawn, policy = chance.instance("hostile", 1), policy_of_all_types(1)
     nothing = np.full(drawn.page.slot_count, -1, np.int16)
-    decision = govern(drawn.candidates, drawn.page, policy, solver=lambda program: nothing)
+    decision = govern(
+        drawn.candidates, drawn.page, policy, solver=make.solver(lambda program: nothing)
+    )
     assert set(decision.slate) == {-1}
     assert decision.withdrawn == ()
 
@@ -156,7 +162,9 @@ def test_solver_that_fills_nothing_is_believed() -> None:
 def test_withdrawn_placement_leaves_its_slot_empty_and_says_why() -> None:
     policy = make.policy(make.rule_text("record_required"))
     offered = make.candidates([drama(document="none"), drama()])
-    decision = govern(offered, make.page(), policy, solver=lambda program: np.array([0, 1, -1]))
+    decision = govern(
+        offered, make.page(), policy, solver=make.solver(lambda program: np.array([0, 1, -1]))
+    )
     assert [p.state for p in decision.placements] == [
         SlotState.EMPTY, SlotState.FILLED, SlotState.EMPTY,
     ]  # fmt: skip
@@ -172,7 +180,9 @@ def test_withdrawn_placement_leaves_its_slot_empty_and_says_why() -> None:
 def test_sunk_room_above_a_normal_one_is_withdrawn() -> None:
     policy = make.policy(make.rule_text("room_rating", sink=["d", "e"]))
     offered = make.candidates([room(room_grade="d"), video(), room(anchor_grade="e")])
-    decision = govern(offered, make.page(), policy, solver=lambda program: np.array([0, 1, 2]))
+    decision = govern(
+        offered, make.page(), policy, solver=make.solver(lambda program: np.array([0, 1, 2]))
+    )
     assert decision.slate == [-1, 1, 2]
     assert [(v.rule_id, v.slots) for v in decision.withdrawn] == [("the-room-rating", (0,))]
 
@@ -183,7 +193,10 @@ def test_sunk_rooms_of_two_rules_may_stand_in_any_order_among_themselves() -> No
     offered = make.candidates([room(room_grade="d"), room(room_grade="e"), video()])
     for slate in ([2, 0, 1], [2, 1, 0]):
         decision = govern(
-            offered, make.page(), make.policy(one, two), solver=lambda _, s=slate: np.array(s)
+            offered,
+            make.page(),
+            make.policy(one, two),
+            solver=make.solver(lambda _, s=slate: np.array(s)),
         )
         assert decision.slate == slate
         assert decision.withdrawn == ()
@@ -194,26 +207,41 @@ class Never(Rule):
 
     type: Literal["never"] = "never"
 
-    def check(self, shown: Shown, page: Page) -> Iterator[Violation]:
-        yield Violation(self.id, 0, (), 1)
+    def demands(self, page: Page) -> tuple[Demand, ...]:
+        return (Least({1}, 1, page.slots, HARD),)
 
 
 class Raising(Rule):
-    """A rule whose judging half fails."""
+    """A rule of which a part fails."""
 
     type: Literal["raising"] = "raising"
 
-    def check(self, shown: Shown, page: Page) -> Iterator[Violation]:
-        raise ZeroDivisionError
+    half: Literal["rows", "effects", "judged", "demands"]
+
+    def rows(self, facts: Facts, day: Day) -> Verdicts:
+        return self._maybe("rows") or super().rows(facts, day)
+
+    def effects(self, page: Page) -> Any:
+        return self._maybe("effects") or {}
+
+    def judged(self, facts: Facts, day: Day) -> Verdicts:
+        return self._maybe("judged") or super().judged(facts, day)
+
+    def demands(self, page: Page) -> tuple[Demand, ...]:
+        return self._maybe("demands") or ()
+
+    def _maybe(self, half: str) -> Any:
+        return 1 / 0 if half == self.half else None
 
 
 def test_slate_that_emptying_does_not_cure_is_never_returned() -> None:
-    policy = replace(make.policy(), rules=(Never(id="never", source="PLATFORM"),))
+    policy = make.policy_of(Never(id="never", source="PLATFORM"))
     with pytest.raises(UnlawfulSlateError, match="the slate could not be made lawful"):
         govern(make.candidates([video()]), make.page(), policy)
 
 
-def test_rule_that_raises_is_not_skipped() -> None:
-    policy = replace(make.policy(), rules=(Raising(id="raising", source="PLATFORM"),))
+@pytest.mark.parametrize("half", ["rows", "effects", "judged", "demands"])
+def test_rule_that_raises_is_not_skipped(half: Any) -> None:
+    policy = make.policy_of(Raising(id="raising", source="PLATFORM", half=half))
     with pytest.raises(ZeroDivisionError):
         govern(make.candidates([video()]), make.page(), policy)

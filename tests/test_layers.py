@@ -21,15 +21,20 @@ MAY_IMPORT = {
     "ranker/v1": ["ranker.v1"],
     "training": ["constraints", "ranker.scoring", "ranker.audit", "training"],
     "loadtests": ["ranker.v1", "ranker.sample", "loadtests"],
+    "loadtests/bench": ["constraints", "ranker", "loadtests"],  # but its judge: see below
 }
 BESIDES = {"loadtests/serving.py": ["constraints", "ranker"]}  # it starts the server under load
 
 BUILDERS = {
     "constraints.program",
+    "constraints.shape",
+    "constraints.steering",
     "constraints.solve",
     "constraints.kernel",
     "constraints.reasons",
     "constraints.govern",
+    "constraints.certify",
+    "constraints.costs",
 }
 CLOCKS_THREADS_CHANCE_AND_IO = {
     *("time", "datetime.datetime", "random", "secrets", "uuid", "numpy.random", "threading"),
@@ -143,7 +148,7 @@ def test_rule_knows_neither_builder_nor_verifier_nor_another_rule(name: str) -> 
 
 
 def test_kernels_know_nothing_of_rules_pages_or_policies() -> None:
-    known = ("effects", "facts", "program", "kernel")
+    known = ("effects", "facts", "program", "kernel", "jit")
     for path in files("constraints/kernel"):
         for name in ours(path):
             assert any(of(name, f"constraints.{part}") for part in known), relative(path)
@@ -154,6 +159,10 @@ def test_the_judge_of_the_load_tests_shares_no_code_with_what_it_judges() -> Non
     for path in reached(judge):
         names = [name for name in ours(path) if not of(name, "loadtests")]
         assert not names, f"{relative(path)} imports {names}"
+
+
+def test_the_judge_of_the_bench_imports_nothing_of_ours() -> None:
+    assert not ours(ROOT / "loadtests/bench/judge.py")
 
 
 def test_proto_is_no_package() -> None:

@@ -150,8 +150,10 @@ def test_surface_that_no_policy_speaks_of_is_an_error_of_its_own() -> None:
     assert caught.value.reason == "NO_POLICY_FOR_SURFACE"
 
 
-def test_rules_of_one_mode_are_asked_for_by_its_name() -> None:
-    modes = ("enforce", "shadow", "off")
+def test_rules_of_one_mode_are_asked_for_by_its_name_and_those_off_are_not_compiled() -> None:
+    modes = ("off", "enforce", "shadow")
     policy = make.policy(*(make.rule_text("record_required", id=m, mode=m) for m in modes))
     page = make.page(viewer_class=ViewerClass.MINOR)
-    assert [[r.id for r in policy.rules_for(page, mode)] for mode in modes] == [[m] for m in modes]
+    assert [rule.id for rule in policy.compiled] == ["enforce", "shadow"]
+    for place, mode in enumerate(("enforce", "shadow")):
+        assert policy.rules_for(page, mode) == {place: policy.compiled[place]}

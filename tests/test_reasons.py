@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from constraints.decision import Cause, Placement, Reason
+from constraints.demands import Below
 from constraints.govern import govern
 from constraints.law import law_rows
 from constraints.policy import Policy
-from constraints.program import compile_program
 from constraints.rules import rule_types
 from constraints.verify import verify
-from tests import chance
+from tests import chance, make
 from tests.chance import Instance
 from tests.test_rule_contract import MIXTURES, policy_for
 
@@ -26,25 +26,26 @@ class Case:
 
     def __init__(self, drawn: Instance, policy: Policy) -> None:
         self.drawn, self.policy, self.page = drawn, policy, drawn.page
-        self.rules = {rule.id: rule for rule in policy.rules_for(drawn.page)}
+        self.rules = {rule.id: rule for rule in policy.rules_for(drawn.page).values()}
         self.offered = drawn.candidates
         self.decision = govern(self.offered, self.page, policy)
-        program = compile_program(
-            [*self.rules.values()],
-            self.offered.facts,
-            self.offered.utility,
-            self.page,
-            policy.weight_range,
-        )
-        self.weights, self.open, self.order = program.weights, program.open, program.order
+        self.alone = {rule_id: make.policy_of(rule) for rule_id, rule in self.rules.items()}
+        self.offers = {
+            rule_id: self.offered.offer(alone.compiled, self.page.day)
+            for rule_id, alone in self.alone.items()
+        }
+        self.steering = make.steering(self.offered, self.page, policy)
+        program = self.steering.program
+        self.open, self.order = program.open, program.order
         self.eligible = [int(word) >> program.tail_count for word in program.eligible]
 
     def objections(self, placed: Sequence[int], rule_id: str) -> int:
         """Count what a rule finds in a page that is filled from the top and then empty."""
         slate = np.full(self.page.slot_count, -1)
         slate[: len(placed)] = placed
-        rule = [self.rules[rule_id]]
-        found = verify(slate, self.offered.facts, self.weights, self.page, rule)
+        claims = self.steering.claims(slate)
+        alone, offer = self.alone[rule_id], self.offers[rule_id]
+        found = verify(slate, offer, claims, self.page, alone).violations
         return sum(violation.count for violation in found if violation.slots)
 
     def objects_alone(self, rule_id: str, candidate: int, slot: int) -> bool:
@@ -52,13 +53,28 @@ class Case:
         return self.objections([-1] * slot + [candidate], rule_id) > 0
 
     def objects(self, rule_id: str, candidate: int, slot: int) -> bool:
-        """Tell whether a rule finds more when a candidate follows what stands above a slot."""
+        """Tell whether a rule finds more when a candidate follows what stands above a slot.
+
+        Or when it stands there beside all others who stand on the page.
+        """
         above = self.decision.slate[:slot]
-        return self.objections([*above, candidate], rule_id) > self.objections(above, rule_id)
+        if self.objections([*above, candidate], rule_id) > self.objections(above, rule_id):
+            return True
+        others = [-1 if one == candidate else one for one in self.decision.slate]
+        beside, spared = list(others), list(others)
+        beside[slot], spared[slot] = candidate, -1
+        return self.objections(beside, rule_id) > self.objections(spared, rule_id)
 
     def sinks(self, rule_id: str, candidate: int) -> bool:
-        facts = self.offered.facts.take(np.array([candidate]))
-        return bool(self.rules[rule_id].sinks(facts, self.page)[0])
+        facts, rule = self.offered.facts.take(np.array([candidate])), self.rules[rule_id]
+        [verdict] = rule.judged(facts, self.page.day).tolist()
+        below = (d for d in rule.demands(self.page) if isinstance(d, Below))
+        return any(verdict in demand.verdicts for demand in below)
+
+    def factor(self, rule_id: str, candidate: int) -> float:
+        asked = self.steering.asked
+        row = asked.factors[asked.weighers.index(rule_id)]
+        return float(row[self.steering.class_of[candidate]])
 
     def first_slot_left(self, candidate: int, slot: int) -> int:
         """Return the first slot from `slot` on that no block takes from a candidate, or `slot`."""
@@ -72,7 +88,7 @@ class Case:
             case Cause.SUNK:
                 return self.sinks(reason.rule_id, candidate)
             case Cause.WEIGHTED:
-                return reason.ratio == self.weights[reason.rule_id][candidate] != 1
+                return reason.ratio == self.factor(reason.rule_id, candidate) != 1
             case Cause.FLOOR:
                 return reason.by == self.decision.slate[slot]
             case Cause.DISPLACED:

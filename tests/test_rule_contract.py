@@ -12,18 +12,20 @@ import numpy as np
 import pytest
 
 from constraints import kernel
-from constraints.facts import Facts, FloatArray, Kind
-from constraints.govern import Candidates, govern
+from constraints.facts import DAY_MAX, Facts, FloatArray, Kind, day_of
+from constraints.govern import govern
 from constraints.kernel import reference
 from constraints.law import law_rows
+from constraints.offer import Candidates
 from constraints.page import Page
 from constraints.policy import Policy
-from constraints.program import Program, compile_program
+from constraints.program import Program
 from constraints.rule import Rule
 from constraints.rules import rule_types
-from constraints.verify import verify
+from constraints.steering import Steering
 from constraints.vocabulary import Vocabulary
 from tests import chance, make
+from tests.chance import Instance
 
 SEEDS = range(200)
 MIXTURES = "mixture"
@@ -48,8 +50,8 @@ def policy_for(name: str, seed: int) -> Policy:
     return replace(make.policy(), rules=tuple(rules))
 
 
-def compiled(policy: Policy, facts: Facts, utility: FloatArray, page: Page) -> Program:
-    return compile_program(policy.rules_for(page), facts, utility, page, policy.weight_range)
+def compiled(policy: Policy, facts: Facts, utility: FloatArray, page: Page) -> Steering:
+    return make.steering(Candidates(utility, facts), page, policy)
 
 
 def columns(facts: Facts) -> dict[str, list[Any]]:
@@ -78,7 +80,7 @@ def test_parameters_survive_being_written_to_a_file_and_read_again(name: str) ->
 
 
 @every_type
-def test_verdicts_and_groups_of_some_rows_are_those_rows_of_all(name: str) -> None:
+def test_verdicts_of_some_rows_are_those_rows_of_all(name: str) -> None:
     for seed in SEEDS:
         drawn, rule = chance.instance(seed), rule_for(name, seed)
         facts, day = drawn.candidates.facts, drawn.page.day
@@ -87,12 +89,53 @@ def test_verdicts_and_groups_of_some_rows_are_those_rows_of_all(name: str) -> No
         index = rng.integers(0, len(facts), 20) if len(facts) else np.arange(0)
         for index_ in (index, rng.permutation(len(facts))):
             some = facts.take(index_)
-            assert rule.rows(some, day).tolist() == rule.rows(facts, day)[index_].tolist(), seed
-            groups, of_some = rule.groups(facts, day), rule.groups(some, day)
-            assert (groups is None) == (of_some is None)
-            if groups is not None and of_some is not None:
-                assert of_some.tolist() == groups[index_].tolist(), seed
+            for half in (rule.rows, rule.judged):
+                assert half(some, day).tolist() == half(facts, day)[index_].tolist(), seed
         assert columns(facts) == before, "facts are only read"
+
+
+@every_type
+def test_both_halves_give_the_same_verdicts(name: str) -> None:
+    seen = set[int]()
+    for seed in SEEDS:
+        drawn, rule = chance.instance(seed), rule_for(name, seed)
+        for day in (drawn.page.day, *map(day_of, chance.DAYS)):
+            verdicts = rule.rows(drawn.candidates.facts, day)
+            assert verdicts.dtype == rule.judged(drawn.candidates.facts, day).dtype == np.uint8
+            assert verdicts.tolist() == rule.judged(drawn.candidates.facts, day).tolist(), seed
+            seen.update(verdicts.tolist())
+    assert len(seen) > 1 or name == "theme_cap"
+
+
+@every_type
+def test_verdicts_change_only_on_the_days_a_rule_names(name: str) -> None:
+    for seed in SEEDS[:80]:
+        drawn, rule = chance.instance(seed), rule_for(name, seed)
+        facts, day = drawn.candidates.facts, drawn.page.day
+        named_days = rule.flips(facts)
+        flips = np.array(named_days, np.int64).reshape(len(named_days), len(facts))
+        days = {day + offset for offset in (-200, -50, -1, 0, 1, 50, 200)}
+        days |= {each - 1 for each in flips.ravel().tolist() if 1 < each < DAY_MAX}
+        days |= {each + 1 for each in days}
+        before = min(days) - 1
+        for each in sorted(days):
+            named = ((flips > before) & (flips <= each)).any(axis=0)
+            for half in (rule.rows, rule.judged):
+                changed = half(facts, each) != half(facts, before)
+                assert not (changed & ~named).any(), (seed, each)
+            before = each
+
+
+@every_type
+def test_a_rule_asks_the_same_of_every_page_of_a_shape(name: str) -> None:
+    for seed in SEEDS:
+        page, rule = chance.instance(seed).page, rule_for(name, seed)
+        far = replace(page, first_slot=64 + seed * seed)
+        for each in (page, far):
+            assert rule.demands(each) == rule.demands(each.shape), seed
+            assert rule.effects(each) == rule.effects(each.shape), seed
+            assert rule.group_effects(each) == rule.group_effects(each.shape), seed
+            assert rule.applies(each) == rule.applies(each.shape), seed
 
 
 @every_policy
@@ -113,14 +156,16 @@ def test_solver_and_verifier_measure_a_slate_alike(name: str) -> None:
     for seed in SEEDS:
         drawn, policy = chance.instance(seed), policy_for(name, seed)
         offered, page = drawn.candidates, drawn.page
-        program = compiled(policy, offered.facts, offered.utility, page)
+        told = offered, page, policy
+        steering, judge = make.steering(*told), make.judge(*told)
+        program, known = steering.program, _known(steering)
         rng = np.random.default_rng(seed)
         slates = [np.array(govern(offered, page, policy).slate, np.int32)]
         slates += [_random_slate(rng, len(offered.facts), page) for _ in range(4)]
         for slate in slates:
-            found = verify(slate, offered.facts, program.weights, page, policy.rules_for(page))
+            found = judge(slate)
             score = reference.measure(kernel.tables(program), slate)
-            assert score[2:8].tolist() == _soft(found, program), seed
+            assert score[3:9].tolist() == _soft(found, known), seed
             objections = [violation for violation in found if violation.level == 0]
             assert bool(objections) == (not _lawful(program, slate, score)), seed
 
@@ -133,9 +178,16 @@ def _random_slate(rng: np.random.Generator, count: int, page: Page) -> np.ndarra
     return slate
 
 
-def _soft(found: list[Any], program: Program) -> list[int]:
+def _known(steering: Steering) -> set[tuple[str, int]]:
+    """List the groups of a program: rule id and number."""
+    spans = steering.program.spans
+    labels = np.repeat(steering.group_label, np.diff(spans.start)).tolist()
+    ids = [steering.shape.rules[rule].id for rule in spans.rule]
+    return set(zip(ids, labels, strict=True))
+
+
+def _soft(found: list[Any], known: set[tuple[str, int]]) -> list[int]:
     """Add up soft violations by level, without floors of which nothing at all is offered."""
-    known = {(program.steering[rule].rule.id, group) for rule, group in program.group_name}
     counts: Counter[int] = Counter()
     for violation in found:
         if (violation.rule_id, violation.group) in known:
@@ -158,22 +210,26 @@ def test_numbering_candidates_otherwise_changes_nothing(name: str) -> None:
         drawn, policy = chance.instance(seed), policy_for(name, seed)
         offered = drawn.candidates
         order = np.random.default_rng(seed).permutation(len(offered.facts))
-        renumbered = Candidates(offered.utility[order], offered.facts.take(order))
+        renumbered = replace(
+            offered, utility=offered.utility[order], facts=offered.facts.take(order)
+        )
         slate = govern(offered, drawn.page, policy).slate
         again = govern(renumbered, drawn.page, policy).slate
         assert [int(order[c]) if c >= 0 else -1 for c in again] == slate, seed
 
 
-def _stand(policy: Policy, facts: Facts, page: Page) -> np.ndarray:
+def _stand(policy: Policy, facts: Facts, drawn: Instance) -> np.ndarray:
     """Tell which candidate could stand in which slot, nothing else of ours being on the page."""
-    program = compiled(policy, facts, np.ones(len(facts)), page)
+    page, others = drawn.page, drawn.candidates
+    offered = Candidates(np.ones(len(facts)), facts, others.standing, others.standing_at)
+    program, judge = make.steering(offered, page, policy).program, make.judge(offered, page, policy)
     may = np.zeros((len(facts), page.slot_count), np.bool_)
     for candidate in range(len(facts)):
         for slot in np.flatnonzero([page.reserved >> s & 1 == 0 for s in range(page.slot_count)]):
             slate = np.full(page.slot_count, -1, np.int32)
             slate[slot] = candidate
             score = reference.measure(kernel.tables(program), slate)
-            found = verify(slate, facts, program.weights, page, policy.rules_for(page))
+            found = judge(slate)
             may[candidate, slot] = all(violation.level > 0 for violation in found)
             assert may[candidate, slot] == _lawful(program, slate, score)
     return may
@@ -183,7 +239,7 @@ def _stand(policy: Policy, facts: Facts, page: Page) -> np.ndarray:
 def test_steering_and_judging_agree_on_who_may_stand_where(name: str) -> None:
     for seed in SEEDS[:60]:
         drawn = chance.instance(seed, count_max=8, slots_max=6)
-        _stand(policy_for(name, seed), drawn.candidates.facts, drawn.page)
+        _stand(policy_for(name, seed), drawn.candidates.facts, drawn)
 
 
 @every_type
@@ -192,14 +248,14 @@ def test_what_nobody_knows_of_opens_no_slot_that_good_papers_do_not(name: str) -
     told = np.array([Kind.DRAMA, Kind.ROOM, Kind.VIDEO, Kind.UNKNOWN], np.uint8)
     rows = [make.drama(), make.room(), make.video(), make.video()]
     for seed in SEEDS[:60]:
-        page = chance.instance(seed, slots_max=6).page
+        drawn = chance.instance(seed, slots_max=6)
         own = [row | {"themes": f"own-{i}", "rated_on": "2022-01-01"} for i, row in enumerate(rows)]
         good = make.facts(own, _beyond(chance.TAGS))
-        good = good.with_columns(rated_on=np.full(len(rows), page.day, np.int32))
+        good = good.with_columns(rated_on=np.full(len(rows), drawn.page.day, np.int32))
         assert good.kind.tolist() == kinds.tolist()
         unknown = Facts.unknown(len(rows)).with_columns(kind=told.astype(np.uint8))
-        known = _stand(policy_for(name, seed), good, page)
-        assert not (_stand(policy_for(name, seed), unknown, page) & ~known).any(), seed
+        known = _stand(policy_for(name, seed), good, drawn)
+        assert not (_stand(policy_for(name, seed), unknown, drawn) & ~known).any(), seed
 
 
 def _beyond(tags: list[str]) -> Vocabulary:
@@ -216,10 +272,11 @@ def test_facts_that_age_open_no_slot_and_raise_no_score(name: str) -> None:
         drawn, policy = chance.instance(seed, count_max=8, slots_max=6), policy_for(name, seed)
         fresh, page = drawn.candidates.facts, drawn.page
         aged = fresh.aged()
-        opened = _stand(policy, aged, page) & ~_stand(policy, fresh, page)
+        opened = _stand(policy, aged, drawn) & ~_stand(policy, fresh, drawn)
         assert not opened.any(), seed
         before = compiled(policy, fresh, drawn.candidates.utility, page)
         after = compiled(policy, aged, drawn.candidates.utility, page)
-        assert (after.tier >= before.tier).all(), seed
-        lower = (after.weight <= before.weight) | (after.tier > before.tier) | (after.eligible == 0)
+        sunk = after.program.tier > before.program.tier
+        assert (after.program.tier >= before.program.tier).all(), seed
+        lower = (after.weight <= before.weight) | sunk | (after.program.eligible == 0)
         assert lower.all(), seed

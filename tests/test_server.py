@@ -204,7 +204,7 @@ def test_allowed_facts_count_only_where_nothing_is_registered(trusting: Served) 
 def test_calls_beyond_the_limit_are_refused_at_once(tmp_path: Path) -> None:
     go_on = threading.Event()
 
-    def slow(program: Any) -> Any:
+    def slow(program: Any, rounds: int) -> Any:
         assert go_on.wait(10)
         return solve(program)
 
@@ -229,7 +229,7 @@ def _health(app: Served) -> Any:
 def test_a_stop_lets_running_calls_finish_and_takes_no_new_ones(tmp_path: Path) -> None:
     inside, go_on = threading.Event(), threading.Event()
 
-    def slow(program: Any) -> Any:
+    def slow(program: Any, rounds: int) -> Any:
         inside.set()
         assert go_on.wait(10)
         return solve(program)

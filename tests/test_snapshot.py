@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from constraints.facts import COLUMNS
+from constraints.facts import COLUMNS, Kind
 from ranker.facts.snapshot import Snapshot
 from ranker.facts.store import Entity, FactStore, Head, Row
 from ranker.serving.state import State
@@ -47,10 +47,14 @@ def _head(folder: Path) -> Head:
 
 def _same(first: Snapshot, second: Snapshot) -> None:
     assert (first.revision, first.digest) == (second.revision, second.digest)
-    assert (first.row_of, first.row_of_number) == (second.row_of, second.row_of_number)
     assert first.themes.names == second.themes.names
-    for name in ("is_registered", *COLUMNS):
-        assert np.array_equal(getattr(first.facts, name), getattr(second.facts, name)), name
+    assert first.themes.aliases == second.themes.aliases
+    assert first.themes.copy().number("悬疑") == second.themes.copy().number("悬疑")
+    ours, theirs = first.columns(), second.columns()
+    assert {"is_registered", *COLUMNS} < set(ours)
+    assert list(ours) == list(theirs)
+    for name, column in ours.items():
+        np.testing.assert_array_equal(column, theirs[name], name, strict=True)
 
 
 def test_a_snapshot_of_an_old_revision_is_what_it_was_then(tmp_path: Path) -> None:
@@ -86,22 +90,24 @@ def test_new_facts_are_served_within_the_poll_time_and_no_call_fails(tmp_path: P
 def test_a_number_means_the_id_written_without_leading_zeros(store: FactStore) -> None:
     _apply(store, [("subject", key, {"kind": "video"}) for key in ("007", "7", "0", "٧", "-1")])
     snapshot = Snapshot.build(store)
-    assert set(snapshot.row_of_number) == {7, 0}
-    assert snapshot.row_of_number[7] == snapshot.row_of["7"] != snapshot.row_of["007"]
+    zeros, seven = snapshot.rows(["007", "7"])
+    unknown = len(snapshot.facts) - len(Kind)
+    assert zeros != seven
+    numbers = np.array([7, 0, 1, 2**64 - 1], np.uint64)
+    assert snapshot.rows(numbers).tolist() == [seven, *snapshot.rows(["0"]), unknown, unknown]
 
 
 def test_a_new_alias_makes_two_themes_one(tmp_path: Path) -> None:
-    leads = [f"lead-{i}" for i in (0, 6, 1, 7, 2, 8)]  # two of each theme
+    leads = [f"lead-{i}" for i in (0, 6, 1, 7, 2, 8, 3, 4)]  # two of each theme, and two more
     with served(tmp_path) as app:
         asked = request(leads, slot_count=6)
-        assert shown(app.rerank(asked)) == leads
+        assert shown(app.rerank(asked)) == leads[:6]
         put(tmp_path, "tag", {"悬疑": {"theme": "甜宠"}})
         app.server.state.refresh()
         reply = app.rerank(asked)
-    assert shown(reply)[:2] == ["lead-0", "lead-6"]
+    assert shown(reply) == ["lead-0", "lead-6", "lead-2", "lead-8", "lead-3", "lead-4"]
     groups = {reason.group for move in reply.decision.moves for reason in move.reasons}
-    assert "甜宠" in groups
-    assert {"lead-1", "lead-7"} & {move.id for move in reply.decision.moves}
+    assert groups == {"甜宠"}
 
 
 def test_a_store_that_lost_its_history_is_never_taken_for_newer(tmp_path: Path) -> None:
@@ -136,3 +142,17 @@ def test_readers_go_on_while_an_import_is_writing(store: FactStore, tmp_path: Pa
     assert store.apply(slowly(), actor="a test", at_us=1) == 1
     state.refresh()
     assert state.in_use().snapshot.revision == 3
+
+
+def test_a_declared_kind_counts_only_where_nothing_is_registered(store: FactStore) -> None:
+    _apply(store, [("subject", "7", {"kind": "video"})])
+    snapshot = Snapshot.build(store)
+    kinds = np.array([1, 2, 0, 3], np.int32)
+    for ids in (["7", "x", "y", "z"], np.array([7, 8, 9, 10], np.uint64)):
+        facts = snapshot.facts.take(snapshot.rows(ids, kinds))
+        assert facts.kind.tolist() == [3, 2, 0, 3]
+        assert facts.is_registered.tolist() == [True, False, False, False]
+        assert snapshot.facts.take(snapshot.rows(ids)).kind.tolist() == [3, 0, 0, 0]
+        assert snapshot.rows(ids, kinds).dtype == snapshot.rows(ids).dtype == np.int32
+    assert snapshot.rows([]).tolist() == []
+    assert snapshot.ids(np.array([0]), 5) == ["7"]

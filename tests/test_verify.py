@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from constraints.program import compile_program
 from constraints.rule import Rule, Violation
 from constraints.rules import rule_types
-from constraints.verify import SLATE, verify
+from constraints.verify import SLATE
 from tests import chance, make, plain_law
 from tests.chance import ALIASES, Instance
 from tests.make import drama, room, video
@@ -60,8 +59,8 @@ GRID = [
 
 
 def judge(rule: Rule, rows: list[make.Row], slate: list[int], **weights: list[float]) -> Any:
-    claimed = {key.replace("_", "-"): np.array(factors) for key, factors in weights.items()}
-    return verify(np.array(slate), make.facts(rows), claimed, make.page(), [rule])
+    claimed = {key.replace("_", "-"): factors for key, factors in weights.items()}
+    return make.judged(slate, make.candidates(rows), make.page(), make.policy_of(rule), claimed)
 
 
 def test_every_rule_type_has_a_corrupted_slate() -> None:
@@ -115,9 +114,7 @@ def _random_slate(rng: np.random.Generator, drawn: Instance) -> np.ndarray:
 
 
 def _verified(slate: np.ndarray, drawn: Instance, rules: list[Rule]) -> list[Violation]:
-    offered = drawn.candidates
-    program = compile_program(rules, offered.facts, offered.utility, drawn.page, (0.25, 2.0))
-    return verify(slate, offered.facts, program.weights, drawn.page, rules)
+    return make.judged(slate, drawn.candidates, drawn.page, make.policy_of(*rules))
 
 
 def test_title_raised_without_a_list_is_objected_to() -> None:
@@ -172,10 +169,11 @@ MALFORMED = [
 
 @pytest.mark.parametrize(("slate", "slots"), MALFORMED)
 def test_malformed_slate_is_objected_to_as_such(slate: list[int], slots: list[int]) -> None:
-    found = verify(np.array(slate), make.facts([video(), video()]), {}, make.page(), [])
+    found = make.judged(slate, make.candidates([video()] * 2), make.page(), make.policy())
     assert [(v.rule_id, v.level, v.slots) for v in found] == [(SLATE, 0, (s,)) for s in slots]
 
 
 def test_filled_reserved_slot_is_objected_to_as_a_malformed_slate() -> None:
-    found = verify(np.array([0, 1, -1]), make.facts([video()] * 2), {}, make.page(reserved=[1]), [])
+    page, offered = make.page(reserved=[1]), make.candidates([video()] * 2)
+    found = make.judged([0, 1, -1], offered, page, make.policy())
     assert [(v.rule_id, v.slots) for v in found] == [(SLATE, (1,))]

@@ -1,6 +1,9 @@
-"""The loops that fill slots: compiled by numba, or by NumPy and Python where it is absent.
+"""The loops that fill slots: compiled by numba, or plain Python where it is absent.
 
-Both give equal slates. Kernels take arrays and words and know nothing of rules.
+Both give equal slates. Kernels take arrays and words and know nothing of rules. From below:
+`jit` (how they are compiled), `layout` (the page as sets of bits), `board` (what stands on it),
+`scoring`, `filling` (the greedy fill), `refilling` (a few slots in the best way), `moves`,
+`searching`.
 """
 
 from typing import Any, Final, NamedTuple
@@ -10,7 +13,7 @@ import numpy as np
 from constraints.facts import IntArray, WordArray
 from constraints.program import DISCOUNT, Program
 
-LEVEL_BITS: Final = 10  # LIMIT: up to 1,023 breaks of one level are told apart
+LEVEL_BITS: Final = 10  # LIMIT: the choice of a candidate tells apart up to 511 breaks of a level
 
 
 class Tables(NamedTuple):
@@ -60,7 +63,7 @@ def tables(program: Program) -> Tables:
 
 
 def load() -> Any:
-    """Return the module with `fill` and `measure`: compiled when numba is installed."""
+    """Return the module with `search` and `measure`: compiled when numba is installed."""
     try:
         from constraints.kernel import compiled
     except ImportError:
@@ -71,7 +74,7 @@ def load() -> Any:
 
 
 def warm() -> None:
-    """Run the kernels once, on every path, so that they are compiled."""
+    """Run the kernels once, so that they are compiled."""
     one = np.zeros(1, np.int32)
     word = np.ones(1, np.uint64)
     floor = Tables(
@@ -80,4 +83,4 @@ def warm() -> None:
         one + 1, one + 1, one + 127, word, one, DISCOUNT,
     )  # fmt: skip
     module = load()
-    module.measure(floor, module.fill(floor, True, False))
+    module.measure(floor, module.search(floor, 2)[0])

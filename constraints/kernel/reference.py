@@ -1,170 +1,137 @@
-"""The fill in plain Python and NumPy: the fallback without numba, and the kernel's yardstick.
+"""The kernels in plain Python: the fallback without numba, and what the compiled are held equal to.
 
-Written from the definition, candidates side by side; words are Python integers.
+Written from the definitions, to be read. From below: `reference_law` (who may stand where, what is
+counted), `reference_page` (what stands), `reference_filling`, `reference_refilling`,
+`reference_moves`, `reference_polishing`, and the search here.
 """
-
-from collections.abc import Iterator
 
 import numpy as np
 
-from constraints.effects import HARD, LEVEL_MAX
-from constraints.facts import BoolArray, IntArray
-from constraints.kernel import LEVEL_BITS, Tables
-from constraints.program import UNCAPPED
-
-FIELD = (1 << LEVEL_BITS) - 1
-NEVER = 2**62
-
-
-class _Page:
-    """What stands where while a page is filled."""
-
-    def __init__(self, t: Tables) -> None:
-        self.t = t
-        self.groups = len(t.occupied)
-        self.taken = [int(word) for word in t.occupied]
-        self.slate = np.full(t.slot_count, -1, np.int32)
-        self.used = np.zeros(len(t.order), np.bool_)
-        owner = np.repeat(np.arange(len(t.order)), np.diff(t.group_start))
-        self.member = np.zeros((len(t.order), self.groups), np.bool_)
-        self.member[owner, t.group_of] = True
-        self.span_group = np.repeat(np.arange(self.groups), np.diff(t.span_start))
-        self.floors = [int(span) for span in np.flatnonzero(t.least > 0)]
-
-    def runs(self, span: int) -> Iterator[int]:
-        """List the words a span is counted in."""
-        width = int(self.t.window[span])
-        if width == 0:
-            yield int(self.t.mask[span])
-            return
-        last = max(self.t.tail_count + self.t.slot_count - width, 0)
-        for start in range(last + 1):
-            yield ((1 << width) - 1) << start & (1 << 64) - 1
-
-    def breaks(self, group: int, bit: int, taken: int) -> dict[int, int]:
-        """Count the runs one more of a group at `bit` would break: level → runs."""
-        found: dict[int, int] = {}
-        for span in range(self.t.span_start[group], self.t.span_start[group + 1]):
-            most = int(self.t.most[span])
-            if most < UNCAPPED:
-                full = sum(
-                    1 for run in self.runs(span) if run & bit and (taken & run).bit_count() >= most
-                )
-                if full:
-                    level = int(self.t.level[span])
-                    found[level] = found.get(level, 0) + full
-        return found
-
-    def costs(self, bit: int) -> tuple[BoolArray, IntArray]:
-        """Return the breaks of every candidate at a position.
-
-        Returns:
-            (n,) bool where a hard span forbids it, (n, LEVEL_MAX) int64 breaks by soft level.
-        """
-        by_group = np.zeros((self.groups, LEVEL_MAX + 1), np.int64)
-        for group in range(self.groups):
-            for level, count in self.breaks(group, bit, self.taken[group]).items():
-                by_group[group, level] = count
-        total = self.member.astype(np.int64) @ by_group
-        return total[:, HARD] > 0, total[:, 1:]
-
-    def room(self, span: int, free: int) -> int:
-        """Count how many of a floor's group still fit into its free positions, packed."""
-        group, count = int(self.span_group[span]), 0
-        taken = self.taken[group]
-        for position in range(64):
-            bit = 1 << position
-            if free & int(self.t.mask[span]) & bit and HARD not in self.breaks(group, bit, taken):
-                taken |= bit
-                count += 1
-        return count
-
-    def due(self, slot: int) -> tuple[list[int], list[int]]:
-        """Return the floors this slot must serve, and those of which it must serve one."""
-        t, here = self.t, 1 << self.t.tail_count + slot
-        free = sum(
-            1 << t.tail_count + later
-            for later in range(slot + 1, t.slot_count)
-            if self.slate[later] < 0 and int(t.open) >> later & 1
-        )
-        needs = {}
-        for span in self.floors:
-            have = (self.taken[self.span_group[span]] & int(t.mask[span])).bit_count()
-            if int(t.least[span]) > have and int(t.mask[span]) & here:
-                needs[span] = int(t.least[span]) - have
-        alone = [span for span in needs if needs[span] > self.room(span, free)]
-        together: list[int] = []
-        for span in needs:
-            mine = self.member[:, self.span_group[span]]
-            if not any((mine & self.member[:, self.span_group[o]]).any() for o in together):
-                together.append(span)
-        mask = 0
-        for span in together:
-            mask |= int(t.mask[span])
-        if sum(needs[span] for span in together) <= (free & mask).bit_count():
-            together = []
-        return alone, [span for span in together if span not in alone]
-
-    def place(self, slot: int, candidate: int) -> None:
-        """Put a candidate into a slot."""
-        self.slate[slot] = candidate
-        self.used[candidate] = True
-        for group in np.flatnonzero(self.member[candidate]):
-            self.taken[group] |= 1 << self.t.tail_count + slot
+from constraints.effects import HARD
+from constraints.facts import IntArray
+from constraints.kernel import Tables
+from constraints.kernel.knobs import PATIENCE, SLACK
+from constraints.kernel.reference_filling import fill
+from constraints.kernel.reference_law import Law, lay_out, spans_of
+from constraints.kernel.reference_moves import Walk, exchange, mend, rebuild
+from constraints.kernel.reference_page import EMPTY, OBJECTIVE, SOFT, SUNK, Page
+from constraints.kernel.reference_polishing import polish
 
 
-def fill(t: Tables, heed_floors: bool, bold: bool) -> IntArray:
-    """Fill slots from the top; see `compiled.fill`."""
-    page = _Page(t)
-    below = 0
-    for tier in range(2):
-        for slot in range(below, t.slot_count):
-            if page.slate[slot] < 0 and int(t.open) >> slot & 1:
-                chosen = _choose(page, slot, tier, heed_floors, bold)
-                if chosen >= 0:
-                    page.place(slot, chosen)
-        below = int(np.flatnonzero(page.slate >= 0).max(initial=-1)) + 1
-    return page.slate
+def search(t: Tables, rounds: int) -> tuple[IntArray, int, int, bool]:
+    """Return the best slate found.
 
+    Args:
+        t: `Tables` of a program.
+        rounds: how many improvements are tried; 0 only fills.
 
-def _choose(page: _Page, slot: int, tier: int, heed_floors: bool, bold: bool) -> int:
-    t, bit = page.t, 1 << page.t.tail_count + slot
-    forbidden, breaks = page.costs(bit)
-    may = ~page.used & ~forbidden & (t.tier == tier) & ((t.eligible & np.uint64(bit)) != 0)
-    if heed_floors:
-        alone, together = page.due(slot)
-        for span in alone:
-            breaks[:, t.level[span] - 1] += ~page.member[:, page.span_group[span]]
-        if together:
-            serves = page.member[:, page.span_group[together]].any(axis=1)
-            breaks[:, max(int(t.level[span]) for span in together) - 1] += ~serves
-    shift = LEVEL_BITS * np.arange(LEVEL_MAX - 1, -1, -1)
-    packed = (np.minimum(breaks, FIELD) << shift).sum(axis=1)
-    packed = np.minimum(packed, 1) if bold else packed
-    cost = np.where(may, packed, NEVER)[t.order]
-    best = int(np.argmin(cost)) if len(cost) else 0
-    return int(t.order[best]) if len(cost) and cost[best] < NEVER else -1
+    Returns:
+        (K,) int32 candidate of each slot, -1 for none; what a page is worth at most, by who may
+        stand where; the rounds tried; whether the slate is proved the best there is.
+    """
+    law = lay_out(t)
+    page = _first_fill(law)
+    first = polish(page)
+    bound = _free_bound(law, with_sunk=page.score()[SUNK] > 0)
+    done = 0
+    if law.candidate:
+        page, done = _improve(page, rounds, bound)
+    page = min(polish(page), first, key=Page.score)  # the rounds may leave less to polish
+    slate = [law.candidate[rank] if rank >= 0 else -1 for rank in page.slate]
+    return np.array(slate, np.int32), bound, done, _is_best(page.score(), bound)
 
 
 def measure(t: Tables, slate: IntArray) -> IntArray:
-    """Measure a slate; see `compiled.measure`."""
-    page = _Page(t)
-    score = np.zeros(LEVEL_MAX + 3, np.int64)
+    """Measure a slate by all that `Tables` say.
+
+    Returns:
+        (LEVEL_MAX + 4,) int64: hard breaks, empty slots, sunk candidates shown, breaks at levels 1
+        to LEVEL_MAX, and the objective negated.
+    """
+    score = np.zeros(OBJECTIVE + 1, np.int64)
+    taken = [int(word) for word in t.occupied]
     for slot, candidate in enumerate(slate.tolist()):
-        if candidate >= 0:
-            page.place(slot, candidate)
-            score[-1] -= int(t.utility[candidate]) * int(t.discount[slot])
-        elif int(t.open) >> slot & 1:
-            score[1] += 1
-    for span, group in enumerate(page.span_group):
-        level = int(t.level[span])
-        place = 0 if level == HARD else level + 1
-        taken, before = page.taken[group], int(t.occupied[group])
-        if t.least[span]:
-            have = (taken & int(t.mask[span])).bit_count()
-            score[place] += max(int(t.least[span]) - have, 0)
-        elif t.most[span] < UNCAPPED:
-            for run in page.runs(span):
-                limit = max(int(t.most[span]), (before & run).bit_count())
-                score[place] += max((taken & run).bit_count() - limit, 0)
+        if candidate < 0:
+            score[EMPTY] += int(t.open) >> slot & 1
+            continue
+        score[SUNK] += t.tier[candidate]
+        score[OBJECTIVE] -= int(t.utility[candidate]) * int(t.discount[slot])
+        for group in t.group_of[t.group_start[candidate] : t.group_start[candidate + 1]]:
+            taken[group] |= 1 << t.tail_count + slot
+    for group, spans in enumerate(spans_of(t)):
+        for span in spans:
+            place = SOFT + span.level if span.level != HARD else HARD
+            score[place] += span.breaks(taken[group], int(t.occupied[group]))
     return score
+
+
+def _first_fill(law: Law) -> Page:
+    """Fill plainly; heeding floors; and boldly where plainly gives a rule up. Return the best."""
+    best = Page(law)
+    fill(best)
+    gives_up = any(best.score()[SUNK:OBJECTIVE])
+    for heeds_floors, tried in ((True, bool(law.floors)), (False, gives_up)):
+        if tried:
+            page = Page(law)
+            fill(page, heeds_floors=heeds_floors, is_bold=not heeds_floors)
+            best = min(best, page, key=Page.score)
+    return best
+
+
+def _free_bound(law: Law, *, with_sunk: bool) -> int:
+    """Return the most a page can be worth, given only who may stand where.
+
+    Slot by slot the most useful of those who may stand there or further up. Without the sunk it
+    holds for pages that show none.
+    """
+    pinned = {slot: rank for slot, rank in enumerate(law.pinned) if rank >= 0}
+    total = sum(law.worth(rank, slot) for slot, rank in pinned.items())
+    pool, picked = set[int](), set(pinned.values())
+    for slot in range(law.slot_count):
+        if slot not in pinned:
+            pool.update(law.may[0][slot], law.may[1][slot] if with_sunk else ())
+            best = min(pool - picked, default=-1)
+            if best >= 0 and law.open & law.bit(slot):
+                picked.add(best)
+                total += law.worth(best, slot)
+    return total
+
+
+def _improve(best: Page, rounds: int, bound: int) -> tuple[Page, int]:
+    """Try rounds; return the best page, and how many were tried.
+
+    The walk goes on from a page a little worse, less so with every round. A page that is not clean
+    gets more rounds, and is now and then left for another.
+    """
+    page, walk, step = best.copy(), Walk(), 0
+    top = now = best.score()
+    while step < rounds or (step < PATIENCE * rounds and not _is_clean(top)):
+        if _is_best(top, bound):
+            break
+        step += 1
+        is_clean = _is_clean(now)
+        if not is_clean and walk.draw(2) == 0:
+            mend(page, now, walk)
+        elif walk.draw(100) < (50 if is_clean else 10):
+            exchange(page, now, walk)
+        else:
+            trial = rebuild(page, now, walk, 40 if is_clean else 80)
+            score = trial.score()
+            slack = -now[OBJECTIVE] // SLACK // rounds * max(rounds - step, 0)
+            leaves = step > rounds and step % (rounds // 2 + 1) == 0
+            is_near = score[OBJECTIVE] <= now[OBJECTIVE] + slack
+            if leaves or score[:-1] < now[:-1] or (score[:-1] == now[:-1] and is_near):
+                page = trial
+        now = page.score()
+        if now < top:
+            best, top = page.copy(), now
+    return best, step
+
+
+def _is_clean(score: tuple[int, ...]) -> bool:
+    """Tell whether nothing is broken, empty or sunk."""
+    return not any(score[:OBJECTIVE])
+
+
+def _is_best(score: tuple[int, ...], bound: int) -> bool:
+    return _is_clean(score) and -score[OBJECTIVE] == bound

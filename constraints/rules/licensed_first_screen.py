@@ -1,15 +1,16 @@
 """Only licensed dramas on first screens and in zones; on the home page rechecked ones."""
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from constraints.effects import HARD, Block, Cap, GroupEffect, RowEffect
-from constraints.facts import Document, DocumentStatus, Facts, IntArray, Recheck, date_of
+from constraints.demands import Barred, Demand, Most
+from constraints.effects import Block, Cap, GroupEffect, RowEffect
+from constraints.facts import Document, DocumentStatus, Facts, IntArray, Kind, Recheck, date_of
 from constraints.page import Page
-from constraints.rule import Dated, Day, Name, Rule, Shown, Verdicts, Violation, in_force
+from constraints.rule import Dated, Day, Name, Rule, Verdicts, in_force
 
 UNLICENSED, NOT_RECHECKED = 1, 2
 
@@ -34,6 +35,8 @@ class LicensedFirstScreen(Rule):
         recheck_source: row of the law the recheck rests on; `source` unless given.
         lead_slots: slots that count as the lead (首推).
     """
+
+    counted: ClassVar[frozenset[int]] = frozenset({UNLICENSED})
 
     type: Literal["licensed_first_screen"]
     slots: Literal["first_screen", "page"] = "first_screen"
@@ -64,10 +67,6 @@ class LicensedFirstScreen(Rule):
         unlicensed = recheck if self._unlicensed_slots(page) else self._licensed_slots(page)
         return {UNLICENSED: (Block(unlicensed),), NOT_RECHECKED: (Block(recheck),)}
 
-    def groups(self, facts: Facts, day: Day) -> IntArray:
-        """Count the unlicensed, for the quota."""
-        return np.where(self.rows(facts, day) == UNLICENSED, 0, -1).astype(np.int16)[:, None]
-
     def group_effects(self, page: Page) -> tuple[GroupEffect, ...]:
         """Cap the unlicensed on the first screen while the phase-out runs."""
         quota = self._unlicensed_slots(page)
@@ -91,8 +90,22 @@ class LicensedFirstScreen(Rule):
         words = {"off": 0, "lead": page.first_screen & ((1 << lead) - 1)}
         return words.get(scope, page.first_screen)
 
-    def check(self, shown: Shown, page: Page) -> Iterator[Violation]:
-        """Judge slot by slot: licence within the quota of the day, then the recheck."""
+    def flips(self, facts: Facts) -> tuple[IntArray, ...]:
+        """Name when a licence begins and ends."""
+        return facts.document_from, facts.document_until
+
+    def judged(self, facts: Facts, day: Day) -> Verdicts:
+        """Look for a verified licence of the day, then for NRTA's recheck."""
+        lapsed = (day < facts.document_from) | (day >= facts.document_until)
+        unlicensed = lapsed | (facts.document != Document.LICENCE)
+        unlicensed |= facts.document_status != DocumentStatus.VERIFIED
+        verdict = np.where(facts.recheck == Recheck.PASSED, 0, NOT_RECHECKED)
+        verdict[unlicensed] = UNLICENSED
+        verdict[(facts.kind == Kind.ROOM) | (facts.kind == Kind.VIDEO)] = 0
+        return verdict.astype(np.uint8)
+
+    def demands(self, page: Page) -> tuple[Demand, ...]:
+        """Bar by licence and recheck of the day; what a quota still allows is counted instead."""
         today, share, scope = date_of(page.day), 0.0, "off"
         for quota in self.unlicensed_share:
             share = quota.value if quota.since <= today else share
@@ -102,26 +115,17 @@ class LicensedFirstScreen(Rule):
         allowed = int(share * (page.slot_count if whole_page else page.first_screen_slots))
         if not whole_page and page.first_slot > page.tail_count:
             allowed = 0
-        for row, at in enumerate(page.standing_at):  # what others show there uses the quota too
-            counted = at >= 0 if whole_page else -page.first_slot <= at < top
-            if counted and page.standing.is_drama[row]:
-                allowed -= not self._is_licensed(page.standing, row, page.day)
-        for slot in np.flatnonzero(shown.is_filled & shown.facts.is_drama).tolist():
-            if slot >= top and not whole_page:
-                continue
-            licensed = self._is_licensed(shown.facts, slot, page.day)
-            rechecked = licensed and shown.facts.recheck[slot] == Recheck.PASSED
-            lead = scope == "lead" and page.first_slot + slot < self.lead_slots
-            asked = slot < top and (scope == "first_screen" or lead)
-            if (asked and not rechecked) or (not licensed and allowed <= 0):
-                yield Violation(self.id, HARD, (slot,), 1)
-            else:
-                allowed -= not licensed
-
-    @staticmethod
-    def _is_licensed(shown: Facts, slot: int, today: Day) -> bool:
-        return bool(
-            shown.document[slot] == Document.LICENCE
-            and shown.document_status[slot] == DocumentStatus.VERIFIED
-            and shown.document_from[slot] <= today < shown.document_until[slot]
+        seen = range(min(top, page.slot_count))
+        lead = [slot for slot in seen if page.first_slot + slot < self.lead_slots]
+        asked = _word({"off": (), "lead": lead, "first_screen": seen}[scope])
+        zone = _word(range(page.slot_count) if whole_page else seen)
+        start, stop = (0, page.slot_count) if whole_page else (-page.first_slot, top)
+        return (
+            Barred({NOT_RECHECKED}, asked),
+            Barred({UNLICENSED}, asked if allowed else zone),
+            *([Most({UNLICENSED}, allowed, (page.run(start, stop),))] if allowed and zone else []),
         )
+
+
+def _word(slots: Iterable[int]) -> int:
+    return sum(1 << slot for slot in slots)

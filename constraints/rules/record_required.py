@@ -5,8 +5,9 @@ from typing import Literal
 
 import numpy as np
 
+from constraints.demands import Barred, Demand
 from constraints.effects import Block, RowEffect
-from constraints.facts import BoolArray, Document, DocumentStatus, Facts
+from constraints.facts import Document, DocumentStatus, Facts, IntArray, Kind
 from constraints.page import Page
 from constraints.rule import Day, Rule, Verdicts
 
@@ -37,15 +38,24 @@ class RecordRequired(Rule):
         """Block the whole page."""
         return {1: (Block(page.slots),)}
 
-    def breaches(self, shown: Facts, page: Page) -> BoolArray:
-        """Find dramas shown without a number."""
+    def flips(self, facts: Facts) -> tuple[IntArray, ...]:
+        """Name when a document begins and ends."""
+        return facts.document_from, facts.document_until
+
+    def judged(self, facts: Facts, day: Day) -> Verdicts:
+        """Find dramas without a number."""
         numbered = np.isin(
-            shown.document,
+            facts.document,
             (Document.LICENCE, Document.BUREAU_FILING, Document.PLATFORM_FILING),
         )
         numbered &= ~np.isin(
-            shown.document_status, (DocumentStatus.UNKNOWN, DocumentStatus.REVOKED)
+            facts.document_status, (DocumentStatus.UNKNOWN, DocumentStatus.REVOKED)
         )
-        begun = page.day >= shown.document_from
-        ended = page.day >= shown.document_until
-        return shown.is_drama & ~(numbered & begun & ~ended)
+        begun = day >= facts.document_from
+        ended = day >= facts.document_until
+        other = (facts.kind == Kind.ROOM) | (facts.kind == Kind.VIDEO)
+        return np.asarray(~other & ~(numbered & begun & ~ended), np.uint8)
+
+    def demands(self, page: Page) -> tuple[Demand, ...]:
+        """Bar them from the page."""
+        return (Barred({1}, page.slots),)

@@ -5,8 +5,9 @@ from typing import Literal
 
 import numpy as np
 
+from constraints.demands import Barred, Demand
 from constraints.effects import Block, RowEffect
-from constraints.facts import BoolArray, Facts
+from constraints.facts import Facts
 from constraints.page import Page
 from constraints.rule import Day, Rule, Verdicts
 
@@ -35,8 +36,12 @@ class RegisteredOnly(Rule):
         """Block the slots the rule names."""
         return {1: (Block(page.first_screen if self.slots == "first_screen" else page.slots),)}
 
-    def breaches(self, shown: Facts, page: Page) -> BoolArray:
-        """Find unregistered candidates where they may not stand."""
-        absolute = page.first_slot + np.arange(len(shown))
-        guarded = (absolute < page.first_screen_slots) | (self.slots == "page")
-        return np.logical_not(shown.is_registered) & guarded
+    def judged(self, facts: Facts, day: Day) -> Verdicts:
+        """Find what nobody registered."""
+        return np.where(facts.is_registered, np.uint8(0), np.uint8(1))
+
+    def demands(self, page: Page) -> tuple[Demand, ...]:
+        """Bar it from the slots of the surface that are guarded."""
+        whole = self.slots == "page"
+        stop = page.slot_count if whole else page.first_screen_slots - page.first_slot
+        return (Barred({1}, page.slots & ((1 << max(stop, 0)) - 1)),)

@@ -1,16 +1,17 @@
 """Live rooms are demoted, sunk, stopped or removed by their violation rating and by orders."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain, pairwise
 from typing import Annotated, Final, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from constraints.effects import HARD, Block, RowEffect, Sink, Weight
-from constraints.facts import BoolArray, Facts, Grade, IntArray, Restriction
+from constraints.demands import Barred, Below, Demand, WeightAtMost
+from constraints.effects import Block, RowEffect, Sink, Weight
+from constraints.facts import BoolArray, Facts, Grade, IntArray, Kind, Restriction
 from constraints.page import Page
-from constraints.rule import Day, Name, Rule, Shown, Verdicts, Violation
+from constraints.rule import Day, Name, Rule, Verdicts
 
 # Verdicts 1 to 5 demote a room of that grade; then, each stricter than the last:
 SINK, STOP, REMOVE = 6, 8, 10
@@ -121,43 +122,48 @@ class RoomRating(Rule):
         }
         return everywhere | milder | demoted
 
-    def breaches(self, shown: Facts, page: Page) -> BoolArray:
-        """Find rooms shown that had to be removed or stopped."""
-        found = np.zeros(len(shown), np.bool_)
-        for slot in np.flatnonzero(shown.is_room):
-            grade, order = self._standing(shown, int(slot), page.day)
-            closed = order == Restriction.CLOSED or grade in self.remove
-            stopped = order == Restriction.STOP or grade in self.stop
-            found[slot] = closed or (stopped and page.is_recommended)
-        return found
+    def flips(self, facts: Facts) -> tuple[IntArray, ...]:
+        """Name when an order begins and ends, and when a rating is stale."""
+        stale_on = facts.rated_on + np.int32(self.rating_days_max + 1)
+        return facts.restriction_from, facts.restriction_until, stale_on
 
-    def sinks(self, shown: Facts, page: Page) -> BoolArray:
-        """Find rooms that must stand below everything else."""
-        found = np.zeros(len(shown), np.bool_)
-        if page.is_recommended:
-            for slot in np.flatnonzero(shown.is_room):
-                grade, order = self._standing(shown, int(slot), page.day)
-                found[slot] = grade in self.sink or order in (Restriction.SINK, Restriction.RECTIFY)
-        return found
-
-    def check(self, shown: Shown, page: Page) -> Iterator[Violation]:
-        """Judge removal, and that a demoted room was not left at full weight."""
-        yield from super().check(shown, page)
-        if not page.is_recommended:
-            return
-        sunk, claimed = self.sinks(shown.facts, page), shown.weight(self.id)
-        for slot in np.flatnonzero(shown.facts.is_room & shown.is_filled & ~sunk):
-            grade, _ = self._standing(shown.facts, int(slot), page.day)
-            if claimed[slot] > self.demote.get(grade, 1.0):
-                yield Violation(self.id, HARD, (int(slot),), 1)
-
-    def _standing(self, shown: Facts, slot: int, day: Day) -> tuple[GradeName, Restriction]:
-        """Return the grade a room is treated as, and the order in force against it."""
+    def judged(self, facts: Facts, day: Day) -> Verdicts:
+        """Find the strictest measure, of the grade a room is treated as or of an order in force."""
         recommendable = [g for g in SCALE if g not in self.stop and g not in self.remove]
-        known = [int(g) for g in (shown.room_grade[slot], shown.anchor_grade[slot]) if g]
-        fresh = shown.rated_on[slot] > 0 and day - shown.rated_on[slot] <= self.rating_days_max
-        grade = SCALE[max(known) - 1] if known else "a"
-        if len(known) < 2 or not fresh:
-            grade = max(grade, recommendable[-1])
-        running = shown.restriction_from[slot] <= day < shown.restriction_until[slot]
-        return grade, Restriction(int(shown.restriction[slot])) if running else Restriction.NONE
+        fresh = (facts.rated_on > 0) & (day - facts.rated_on <= self.rating_days_max)
+        sure = fresh & (facts.room_grade > 0) & (facts.anchor_grade > 0)
+        at_least = np.where(sure, 1, 1 + SCALE.index(recommendable[-1]))
+        grade = np.maximum(np.maximum(facts.room_grade, facts.anchor_grade), at_least)
+        running = (facts.restriction_from <= day) & (day < facts.restriction_until)
+        order = np.where(running, facts.restriction, Restriction.NONE)
+
+        def graded(names: Iterable[GradeName]) -> BoolArray:
+            return np.isin(grade, [1 + SCALE.index(name) for name in names])
+
+        measure = np.select(
+            [
+                order == Restriction.CLOSED,
+                graded(self.remove),
+                order == Restriction.STOP,
+                graded(self.stop),
+                (order == Restriction.SINK) | (order == Restriction.RECTIFY),
+                graded(self.sink),
+                graded(self.demote),
+            ],
+            [REMOVE + BY_ORDER, REMOVE, STOP + BY_ORDER, STOP, SINK + BY_ORDER, SINK, grade],
+            0,
+        )
+        return np.where(facts.kind == Kind.ROOM, measure, 0).astype(np.uint8)
+
+    def demands(self, page: Page) -> tuple[Demand, ...]:
+        """Show nothing removed; on surfaces that recommend the milder measures bind too."""
+        removed = Barred({REMOVE, REMOVE + BY_ORDER}, page.slots)
+        if not page.is_recommended:
+            return (removed,)
+        factors = {1 + SCALE.index(name): ratio for name, ratio in self.demote.items()}
+        return (
+            removed,
+            Barred({STOP, STOP + BY_ORDER}, page.slots),
+            WeightAtMost(factors),
+            Below({SINK, SINK + BY_ORDER}),
+        )

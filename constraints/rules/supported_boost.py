@@ -1,15 +1,16 @@
 """More exposure for titles on official quality lists and Micro-short Drama+ lists."""
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from constraints.effects import HARD, Floor, GroupEffect, RowEffect, Weight
-from constraints.facts import Facts, FloatArray, IntArray, Kind, Plan, Support
+from constraints.demands import Demand, Least, WeightAtMost
+from constraints.effects import Floor, GroupEffect, RowEffect, Weight
+from constraints.facts import Facts, IntArray, Kind, Plan, Support
 from constraints.page import SLOTS_MAX, Page, slots_from
-from constraints.rule import Day, Rule, Shown, SoftLevel, Verdicts, Violation
+from constraints.rule import Day, Rule, SoftLevel, Verdicts
 
 PROVINCIAL, NATIONAL, PLAN = 1, 2, 3
 RATIO_MAX = 2.0  # LIMIT: "over-recommending" is itself forbidden (algorithm rules art. 14)
@@ -32,6 +33,8 @@ class SupportedBoost(Rule):
             of this rule's, and does not serve its floor.
         least, first_slots, level: at least so many in the first so many slots of the surface.
     """
+
+    counted: ClassVar[frozenset[int]] = frozenset({PROVINCIAL, NATIONAL, PLAN})
 
     type: Literal["supported_boost"]
     national_ratio: Ratio | None = None
@@ -84,44 +87,38 @@ class SupportedBoost(Rule):
         """Weigh each cause."""
         return {cause: (Weight(ratio),) for cause, ratio in self._ratios().items()}
 
-    def groups(self, facts: Facts, day: Day) -> IntArray:
-        """Count supported titles, whatever the cause, as one group."""
-        return np.where(self.rows(facts, day) > 0, 0, -1).astype(np.int16)[:, None]
-
     def group_effects(self, page: Page) -> tuple[GroupEffect, ...]:
         """Ask for the floor, on the page that holds the surface's first slots."""
         if self.least is None or self.first_slots is None or page.first_slot:
             return ()
         return (Floor(self.least, slots_from(0, self.first_slots) & page.slots, self.level),)
 
-    def check(self, shown: Shown, page: Page) -> Iterator[Violation]:
-        """Judge that only listed titles were raised, by no more than stated; count the floor."""
-        entitled = self._entitled(shown.facts, page.day)
-        raised_too_far = shown.weight(self.id) > np.maximum(entitled, 1.0)
-        for slot in np.flatnonzero(shown.is_filled & raised_too_far):
-            yield Violation(self.id, HARD, (int(slot),), 1)
-        if self.least and self.first_slots and page.first_slot == 0:
-            top = min(self.first_slots, page.slot_count)
-            have = int((shown.is_filled & (entitled > 0))[:top].sum())
-            theirs = self._entitled(page.standing, page.day) > 0
-            have += sum(bool(theirs[i]) for i, at in enumerate(page.standing_at) if 0 <= at < top)
-            if have < self.least:
-                yield Violation(self.id, self.level, (), self.least - have, 0)
+    def flips(self, facts: Facts) -> tuple[IntArray, ...]:
+        """Name when a list begins and ends, and when a plan is published."""
+        return facts.support_from, facts.support_until, facts.plan_listed_on
 
-    def _entitled(self, shown: Facts, today: Day) -> FloatArray:
-        """Return the largest factor the lists of each title give it: (s,), 0 when on none."""
-        no_drama = (shown.kind == Kind.ROOM) | (shown.kind == Kind.VIDEO)
-        lapsed = (today < shown.support_from) | (today >= shown.support_until)
+    def judged(self, facts: Facts, day: Day) -> Verdicts:
+        """Find the list that entitles each title to most; of equal ones the plan's."""
+        no_drama = (facts.kind == Kind.ROOM) | (facts.kind == Kind.VIDEO)
+        lapsed = (day < facts.support_from) | (day >= facts.support_until)
+        national, provincial = (facts.support == s for s in (Support.NATIONAL, Support.PROVINCIAL))
         by_list = np.select(
-            [
-                no_drama | lapsed,
-                shown.support == Support.NATIONAL,
-                shown.support == Support.PROVINCIAL,
-            ],
+            [no_drama | lapsed, national, provincial],
             [0.0, self.national_ratio or 0.0, self.provincial_ratio or 0.0],
             0.0,
         )
-        tag_only = (shown.plan_listed_on == 0) | (today < shown.plan_listed_on)
-        no_plan = (shown.plan == Plan.UNKNOWN) | (shown.plan == Plan.NONE)
+        tag_only = (facts.plan_listed_on == 0) | (day < facts.plan_listed_on)
+        no_plan = (facts.plan == Plan.UNKNOWN) | (facts.plan == Plan.NONE)
         by_plan = np.where(no_drama | tag_only | no_plan, 0.0, self.plan_ratio or 0.0)
-        return np.asarray(np.maximum(by_list, by_plan))
+        cause = np.where(by_plan >= by_list, PLAN, np.where(national, NATIONAL, PROVINCIAL))
+        return np.where(np.maximum(by_list, by_plan) > 0, cause, 0).astype(np.uint8)
+
+    def demands(self, page: Page) -> tuple[Demand, ...]:
+        """Raise only listed titles, by no more than stated, and show enough of them at the top."""
+        stated = {PLAN: self.plan_ratio, NATIONAL: self.national_ratio}
+        stated[PROVINCIAL] = self.provincial_ratio
+        most = WeightAtMost({cause: ratio for cause, ratio in stated.items() if ratio})
+        if not (self.least and self.first_slots) or page.first_slot > 0:
+            return (most,)
+        top = (1 << min(self.first_slots, page.slot_count)) - 1
+        return most, Least({PLAN, NATIONAL, PROVINCIAL}, self.least, top, self.level)

@@ -1,19 +1,18 @@
 """No clustering of like themes: caps on a page, on the first screen and in any window."""
 
-from collections import defaultdict
-from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from constraints.demands import Demand, Most
 from constraints.effects import Cap, GroupEffect
-from constraints.facts import BoolArray, Facts, IntArray, Kind
+from constraints.facts import Facts, Kind
 from constraints.page import POSITIONS_MAX, SLOTS_MAX, Page
-from constraints.rule import Day, Level, Rule, Shown, Violation
+from constraints.rule import Day, Level, Rule, Verdicts
 
-Most = Annotated[int, Field(ge=1, le=SLOTS_MAX)]
-UNKNOWN_THEME = 0
+Count = Annotated[int, Field(ge=1, le=SLOTS_MAX)]
+COUNTED = 1
 
 
 class ThemeCap(Rule):
@@ -33,13 +32,14 @@ class ThemeCap(Rule):
         level: 0 hard, else how precious the cap is, 1 the most.
     """
 
-    groups_are_themes: ClassVar[bool] = True
+    labels: ClassVar[Literal["", "themes"]] = "themes"
+    counted: ClassVar[frozenset[int]] = frozenset({COUNTED})
 
     type: Literal["theme_cap"]
-    most_in_window: Most | None = None
+    most_in_window: Count | None = None
     window_slots: Annotated[int, Field(ge=2, le=POSITIONS_MAX)] | None = None
-    most_on_page: Most | None = None
-    most_on_first_screen: Most | None = None
+    most_on_page: Count | None = None
+    most_on_first_screen: Count | None = None
     kinds: tuple[Literal["drama", "room", "video"], ...] = ()
     level: Level = 2
 
@@ -53,17 +53,12 @@ class ThemeCap(Rule):
             )
         return self
 
-    def groups(self, facts: Facts, day: Day) -> IntArray:
-        """Give each row its themes; 0, the unknown theme, where it has none."""
-        themes = np.where(facts.themes > 0, facts.themes, np.int16(-1))
-        themes[:, 0] = np.maximum(facts.themes[:, 0], UNKNOWN_THEME)
-        if self.kinds:
-            themes[~self._counts(facts)] = -1
-        return themes
-
-    def _counts(self, facts: Facts) -> BoolArray:
+    def rows(self, facts: Facts, day: Day) -> Verdicts:
+        """Verdict COUNTED: of a kind that counts."""
+        if not self.kinds:
+            return np.full(len(facts), COUNTED, np.uint8)
         kind = np.where(facts.is_drama, np.uint8(Kind.DRAMA), facts.kind)
-        return np.isin(kind, [Kind[name.upper()] for name in self.kinds])
+        return np.isin(kind, [Kind[name.upper()] for name in self.kinds]).astype(np.uint8)
 
     def group_effects(self, page: Page) -> tuple[GroupEffect, ...]:
         """Cap each theme in the places the rule names."""
@@ -77,58 +72,29 @@ class ThemeCap(Rule):
             caps.append(Cap(self.most_on_first_screen, screen, above, level=self.level))
         return tuple(caps)
 
-    def check(self, shown: Shown, page: Page) -> Iterator[Violation]:
-        """Count every theme in every place by hand, from raw themes."""
-        ours: defaultdict[int, set[int]] = defaultdict(set)  # theme → positions, page slot 0 is 0
-        others: defaultdict[int, set[int]] = defaultdict(set)
-        for themes, slot, is_ours in zip(
-            self._themes(shown.facts), range(page.slot_count), shown.is_filled.tolist(), strict=True
-        ):
-            for theme in themes if is_ours else ():
-                ours[theme].add(slot)
-        for themes, position in zip(self._themes(page.standing), page.standing_at, strict=True):
-            for theme in themes:
-                others[theme].add(position)
-        for theme in sorted(ours):
-            for most, places in self._places(page):
-                if len(ours[theme]) + len(others[theme]) > most:
-                    total, slots = self._excess(ours[theme], others[theme], most, places)
-                    if total:
-                        yield Violation(self.id, self.level, slots, total, theme)
+    def judged(self, facts: Facts, day: Day) -> Verdicts:
+        """Find what is of a kind the rule names, or of any where it names none."""
+        found = np.full(len(facts), not self.kinds)
+        for name in self.kinds:
+            found |= facts.kind == Kind[name.upper()]
+        if "drama" in self.kinds:
+            found |= facts.kind == Kind.UNKNOWN
+        return found.astype(np.uint8)
 
-    def _themes(self, facts: Facts) -> Iterator[set[int]]:
-        """List the themes each row is counted under."""
-        for kind, themes in zip(facts.kind.tolist(), facts.themes.tolist(), strict=True):
-            name = "drama" if kind == 0 else Kind(kind).name.lower()
-            counted = not self.kinds or name in self.kinds
-            yield ({t for t in themes if t > 0} or {UNKNOWN_THEME}) if counted else set()
-
-    def _places(self, page: Page) -> Iterator[tuple[int, list[range]]]:
-        """List each cap with the runs of positions it is counted in."""
-        if self.most_in_window and self.window_slots:
-            first = -page.tail_count
-            last = max(first, page.slot_count - self.window_slots)
-            yield (
-                self.most_in_window,
-                [range(r, r + self.window_slots) for r in range(first, last + 1)],
-            )
-        if self.most_on_page:
-            yield self.most_on_page, [range(page.slot_count)]
-        if self.most_on_first_screen:
-            below = min(page.first_screen_slots - page.first_slot, page.slot_count)
-            if below > 0:
-                yield self.most_on_first_screen, [range(-page.first_slot, below)]
-
-    def _excess(
-        self, ours: set[int], others: set[int], most: int, places: list[range]
-    ) -> tuple[int, tuple[int, ...]]:
-        """Add up what our placements put over the cap; what others did is not our fault."""
-        total, at_fault = 0, set[int]()
-        for place in places:
-            own = sorted(ours.intersection(place))
-            before = len(others.intersection(place))
-            over = len(own) + before - max(most, before)
-            if own and over > 0:
-                total += over
-                at_fault.update(own[-over:])
-        return total, tuple(sorted(at_fault))
+    def demands(self, page: Page) -> tuple[Demand, ...]:
+        """Count each theme in each place the rule names."""
+        places: list[tuple[int | None, list[tuple[int, int]]]] = []
+        if self.window_slots:
+            first, width = -page.tail_count, self.window_slots
+            last = max(first, page.slot_count - width)
+            runs = [(start, start + width) for start in range(first, last + 1)]
+            places.append((self.most_in_window, runs))
+        places.append((self.most_on_page, [(0, page.slot_count)]))
+        below = min(page.first_screen_slots - page.first_slot, page.slot_count)
+        if below > 0:
+            places.append((self.most_on_first_screen, [(-page.first_slot, below)]))
+        return tuple(
+            Most({COUNTED}, most, tuple(page.run(*run) for run in runs), self.level)
+            for most, runs in places
+            if most
+        )

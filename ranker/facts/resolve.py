@@ -1,41 +1,83 @@
-"""The facts of a request's candidates: registered rows first, then what the caller sent along."""
+"""What a request offers, as rows of a catalogue: registered ones, then what the caller sent."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from constraints.catalogue import Catalogue
 from constraints.errors import FactError, RequestError
-from constraints.facts import Facts, IntArray, Kind
+from constraints.facts import THEMES_MAX, Facts, FloatArray, IntArray, Kind, WordArray
+from constraints.offer import Candidates, Offer
+from constraints.rule import Day, Rule
 from constraints.vocabulary import Vocabulary
 from ranker.facts.snapshot import Snapshot
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a request is judged by.
+
+    Attributes:
+        snapshot: what is registered; a registered row always wins.
+        is_strict: it is too old: facts its source may have changed count as unknown.
+        catalogue: its facts, aged where strict, compiled ahead; None where they are not yet.
+        rules, day: what they are compiled for where nothing was compiled ahead.
+    """
+
+    snapshot: Snapshot
+    is_strict: bool
+    catalogue: Catalogue | None
+    rules: Sequence[Rule]
+    day: Day
+
+
 def resolve(
-    snapshot: Snapshot,
-    ids: Sequence[str] | Sequence[int],
+    source: Source,
+    ids: Sequence[str] | WordArray,
+    utility: FloatArray,
     kinds: IntArray | None,
     inline: Sequence[Mapping[str, str]],
-    *,
-    is_strict: bool,
-) -> tuple[Facts, Vocabulary]:
-    """Return the facts of n candidates, and the names of the themes in them.
+    standing: Mapping[int, str],
+) -> tuple[Offer, Vocabulary]:
+    """Return what is offered, and the names of the themes in it.
 
     Args:
-        snapshot: what is registered; a registered row always wins.
-        ids: n ids.
+        source: where facts come from.
+        ids: n ids, as text or as an array of numbers.
+        utility: (n,) float32.
         kinds: (n,) declared kinds, or None.
         inline: n rows of text the caller sent along, or empty.
-        is_strict: the snapshot is too old: facts its source may have changed count as unknown.
+        standing: place → id of what stands by others' doing.
 
     Raises:
         RequestError: an inline value cannot be read; it names candidate and column.
     """
-    facts = snapshot.gather(ids, kinds)
-    if is_strict:
-        facts = facts.aged()
+    snapshot, at = source.snapshot, tuple(standing)
+    rows, standing_rows = snapshot.rows(ids, kinds), snapshot.rows([*standing.values()])
+    if source.catalogue is not None and not inline:
+        return Offer(source.catalogue, rows, utility, standing_rows, at), snapshot.themes
+    facts, others = (_widened(snapshot.facts.take(each)) for each in (rows, standing_rows))
+    if source.is_strict:
+        facts, others = facts.aged(), others.aged()
+    facts, themes = _with_inline(facts, inline, snapshot.themes)
+    return Candidates(utility, facts, others, at).offer(source.rules, source.day), themes
+
+
+def _widened(facts: Facts) -> Facts:
+    """Return the same rows with as many places for themes as any row may need."""
+    themes = np.zeros((len(facts), THEMES_MAX), facts.themes.dtype)
+    themes[:, : facts.themes.shape[1]] = facts.themes
+    return facts.with_columns(themes=themes)
+
+
+def _with_inline(
+    facts: Facts, inline: Sequence[Mapping[str, str]], known: Vocabulary
+) -> tuple[Facts, Vocabulary]:
+    """Put what the caller sent in place of what nobody registered."""
     if not inline:
-        return facts, snapshot.themes
-    themes = snapshot.themes.copy()
+        return facts, known
+    themes = known.copy()
     sent = Facts.concatenate([_row(index, row, themes) for index, row in enumerate(inline)])
     sent = sent.with_columns(kind=np.where(sent.kind == Kind.UNKNOWN, facts.kind, sent.kind))
     here = np.arange(len(facts))

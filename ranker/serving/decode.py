@@ -8,7 +8,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from constraints.errors import OverloadedError, RequestError
-from constraints.facts import COLUMNS, FloatArray, IntArray
+from constraints.facts import COLUMNS, FloatArray, IntArray, WordArray
 from constraints.page import POSITIONS_MAX, SLOTS_MAX, ViewerClass
 from ranker.settings import Settings
 from ranker.v1 import rerank_pb2 as pb
@@ -32,7 +32,7 @@ class Asked:
 
     Attributes:
         message: the message itself, without session and token, for the record.
-        ids: n candidate ids, all text or all numbers, each once.
+        ids: n candidate ids, as text or as an array of numbers, each once.
         utility: (n,) float32, finite, >= 0.
         kinds: (n,) uint8 declared kinds, or None when none is declared.
         inline: n rows of text facts, or empty.
@@ -51,7 +51,7 @@ class Asked:
     viewer_class: ViewerClass
     is_personalised: bool
     expected_policy_digest: str
-    ids: Sequence[str] | Sequence[int]
+    ids: Sequence[str] | WordArray
     utility: FloatArray
     kinds: IntArray | None
     inline: Sequence[Mapping[str, str]]
@@ -125,15 +125,15 @@ def decode(data: bytes, settings: Settings) -> Asked:
 
 def _candidates(
     message: pb.RerankRequest, settings: Settings
-) -> tuple[Sequence[str] | Sequence[int], FloatArray, IntArray | None, list[dict[str, str]]]:
+) -> tuple[Sequence[str] | WordArray, FloatArray, IntArray | None, list[dict[str, str]]]:
     match message.WhichOneof("candidates"):
         case "columns":
             columns = message.columns
             field = "candidates.columns"
             if columns.ids and columns.string_ids:
                 raise _bad(f"{field}.ids", "stand beside string_ids: give one", "IDS_AMBIGUOUS")
-            ids: Sequence[str] | Sequence[int] = (
-                list(columns.ids) if columns.ids else list(columns.string_ids)
+            ids: Sequence[str] | WordArray = (
+                np.array(columns.ids, np.uint64) if columns.ids else list(columns.string_ids)
             )
             utilities: Sequence[float] = columns.utilities
             kind_values: Sequence[int] = columns.kinds
@@ -176,13 +176,17 @@ def _utility(field: str, values: Any) -> FloatArray:
     return utility + np.float32(0)  # -0.0 becomes 0.0
 
 
-def _check_ids(field: str, ids: Sequence[str] | Sequence[int]) -> None:
-    if isinstance(ids[0], str):
+def _check_ids(field: str, ids: Sequence[str] | WordArray) -> None:
+    if isinstance(ids, np.ndarray):
+        ordered = np.sort(ids)
+        is_repeated = bool((ordered[1:] == ordered[:-1]).any())
+    else:
+        is_repeated = len(set(ids)) != len(ids)
         for index, key in enumerate(ids):
             if not key:
                 raise _bad(f"{field}[{index}]", "is empty", "CANDIDATE_ID_EMPTY")
-            _check_text(f"{field}[{index}]", str(key), ID_CHARS_MAX)
-    if len(set(ids)) != len(ids):
+            _check_text(f"{field}[{index}]", key, ID_CHARS_MAX)
+    if is_repeated:
         seen: set[object] = set()
         for index, key in enumerate(ids):
             if key in seen:

@@ -78,6 +78,10 @@ def encode(
         relaxed=writer.findings(decision.relaxed),
         shadow=writer.findings(decision.shadow),
         withdrawn=writer.findings(decision.withdrawn),
+        rounds=decision.rounds,
+        worth=decision.worth,
+        free_bound=decision.free_bound,
+        proved_best=decision.is_proved_best,
         empty_slots=[p.slot for p in decision.placements if p.state == SlotState.EMPTY],
         seam_unverified=seam_unverified,
         facts_strict=facts_strict,
@@ -102,7 +106,7 @@ class _Writer:
 
     def _group(self, rule_id: str, group: int) -> str:
         rule = self.rules.get(rule_id)
-        if group < 0 or rule is None or not rule.groups_are_themes:
+        if group < 0 or rule is None or rule.labels != "themes":
             return ""
         return self.themes[group] or "unknown"
 

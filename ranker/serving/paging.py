@@ -2,27 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Final
 
 from constraints.decision import Decision
-from constraints.effects import Cap
 from constraints.errors import RequestError, UnknownSurfaceError
-from constraints.facts import day_of
 from constraints.page import POSITIONS_MAX, Page
 from constraints.policy import Policy, Surface
+from constraints.shape import shape_of
 from ranker.serving import page_token
 from ranker.serving.decode import Asked
 from ranker.serving.page_token import Seam
-from ranker.serving.state import InUse
-
-SHANGHAI: Final = timezone(timedelta(hours=8))  # no summer time since 1991; a date is its midnight
-
-
-def day_at(instant_us: int) -> int:
-    """Return the day in Asia/Shanghai, for microseconds since 1970 (UTC)."""
-    instant = datetime.fromtimestamp(instant_us // 1_000_000, UTC)
-    return day_of(instant.astimezone(SHANGHAI).date())
+from ranker.serving.state import day_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +21,32 @@ class Placed:
     Attributes:
         page: the page.
         tail_ids: ids just above it, nearest last; empty text where nothing stood.
+        standing: place on the page or above it → id of what stands there by others' doing.
         seam_unverified: it asked for a place below another page, and could not prove it.
     """
 
     page: Page
     tail_ids: tuple[str, ...]
+    standing: Mapping[int, str]
     seam_unverified: bool
 
 
-def build_page(asked: Asked, using: InUse, keys: list[bytes], now_us: int) -> Placed:
+def build_page(asked: Asked, policy: Policy, keys: list[bytes], now_us: int) -> Placed:
     """Describe the page a request is for.
 
     Raises:
         UnknownSurfaceError: the policy has no such surface, or is not the one expected.
         RequestError: too many slots, or the page token is not for this page.
     """
-    surface = _surface(asked, using.policy)
+    surface = _surface(asked, policy)
     first_slot, tail_ids = _seam(asked, keys, now_us)
-    standing: Mapping[int, str] = {
+    standing = {
         **{at - len(tail_ids): key for at, key in enumerate(tail_ids) if key},
         **{slot: key for slot, key in asked.reserved.items() if key},
     }
-    facts = using.snapshot.gather(list(standing.values()))
     page = Page(
         surface=asked.surface,
-        terminal=asked.terminal,
+        terminal=asked.terminal if asked.terminal in policy.terminals else "",
         day=day_at(now_us),
         slot_count=asked.slot_count,
         first_screen_slots=surface.first_screen(asked.terminal),
@@ -66,10 +56,8 @@ def build_page(asked: Asked, using: InUse, keys: list[bytes], now_us: int) -> Pl
         is_personalised=asked.is_personalised,
         reserved=sum(1 << slot for slot in asked.reserved),
         tail_count=len(tail_ids),
-        standing=facts.aged() if using.facts_strict else facts,
-        standing_at=tuple(standing),
     )
-    return Placed(page, tail_ids, bool(asked.first_slot) and not asked.page_token)
+    return Placed(page, tail_ids, standing, bool(asked.first_slot) and not asked.page_token)
 
 
 def next_token(
@@ -85,14 +73,9 @@ def next_token(
     They reach past a page shorter than a window, and cover all of an unfinished first screen.
     """
     page = placed.page
-    look_back = [
-        effect.window_slots - 1
-        for rule in policy.rules_for(page)
-        for effect in rule.group_effects(page)
-        if isinstance(effect, Cap)
-    ]
     first_slot = page.first_slot + page.slot_count
-    look_back.append(first_slot if first_slot < page.first_screen_slots else 1)
+    above_fold = first_slot if first_slot < page.first_screen_slots else 1
+    look_back = max(shape_of(policy, page.shape).look_back, above_fold)
     here = [asked.reserved.get(slot, "") for slot in range(page.slot_count)]
     for placement in decision.placements:
         if placement.candidate >= 0:
@@ -103,7 +86,7 @@ def next_token(
         terminal=asked.terminal,
         session_id=asked.session_id,
         first_slot=first_slot,
-        tail_ids=above[-min(max(look_back), POSITIONS_MAX - 1) :],
+        tail_ids=above[-min(look_back, POSITIONS_MAX - 1) :],
         expires_s=expires_s,
     )
     return page_token.sign(seam, keys)

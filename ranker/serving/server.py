@@ -11,7 +11,6 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from prometheus_client import start_http_server
 
-from constraints import kernel
 from constraints.errors import GovernanceError, OverloadedError
 from constraints.govern import Solver
 from constraints.solve import solve
@@ -20,6 +19,7 @@ from ranker.serving.page_token import load_keys
 from ranker.serving.service import RerankService
 from ranker.serving.state import State
 from ranker.serving.status import to_status
+from ranker.serving.warming import warm_up
 from ranker.settings import Settings
 from ranker.telemetry import REQUESTS, SECONDS, alarm, note
 from ranker.v1 import rerank_pb2
@@ -127,7 +127,8 @@ class Server:
 
     def start(self) -> None:
         """Compile what must be compiled, then accept calls and say so."""
-        kernel.warm()
+        warm_up()
+        self.service.certifier.start()
         self.state.start(after_look=self._tend)
         self._start_metrics()
         self._grpc.start()
@@ -142,6 +143,7 @@ class Server:
         self._say(serving=False)
         self._grpc.stop(self.settings.drain_s).wait()
         self.state.stop()
+        self.service.certifier.stop()
         self.log.close()
         if self._metrics:
             self._metrics.shutdown()
@@ -174,7 +176,7 @@ class Server:
         try:
             if threading.current_thread().name.startswith(_ASIDE):
                 raise OverloadedError("too many calls at once", reason="ADMISSION_LIMIT")
-            reply = self.service.rerank(data)
+            reply = self.service.rerank(data, context.time_remaining())
             if not self._says_serving:
                 self._tend()  # the log has just taken a record again
             return reply

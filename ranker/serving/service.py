@@ -4,18 +4,22 @@ import base64
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 from constraints.decision import Decision, SlotState
-from constraints.govern import Candidates, Solver, govern
-from constraints.solve import solve
+from constraints.govern import Solver, decide
+from constraints.program import Program
+from constraints.solve import Solution, solve
 from ranker.audit.log import DecisionLog
-from ranker.facts.resolve import resolve
+from ranker.facts.resolve import Source, resolve
+from ranker.serving.certifying import Certifier
 from ranker.serving.decode import Asked, decode
 from ranker.serving.encode import encode
+from ranker.serving.pace import Pace
 from ranker.serving.paging import Placed, build_page, next_token
 from ranker.serving.state import State
 from ranker.settings import Settings
-from ranker.telemetry import RULES, SLOTS, UNREGISTERED, alarm
+from ranker.telemetry import COMPILED_ANEW, RULES, SLOTS, UNREGISTERED, alarm
 from ranker.v1 import rerank_pb2 as pb
 
 
@@ -43,22 +47,36 @@ class RerankService:
     ) -> None:
         self.settings, self.state, self.log, self.keys = settings, state, log, keys
         self.solver, self.now_us = solver, now_us
+        self.pace = Pace(settings.quality)
+        self.certifier = Certifier(settings.certify_share)
 
-    def rerank(self, data: bytes) -> bytes:
+    def rerank(self, data: bytes, left_s: float | None = None) -> bytes:
         """Answer one request.
+
+        Args:
+            data: a `RerankRequest`.
+            left_s: seconds until the caller's deadline, None where it set none.
 
         Raises:
             GovernanceError: one of ours; see `status.py` for what the caller gets.
         """
+        begun_s = time.perf_counter()
         asked = decode(data, self.settings)
         now_us = self.now_us()
         using = self.state.in_use()
-        placed = build_page(asked, using, self.keys, now_us)
-        page = placed.page
-        facts, themes = resolve(
-            using.snapshot, asked.ids, asked.kinds, asked.inline, is_strict=using.facts_strict
+        placed = build_page(asked, using.policy, self.keys, now_us)
+        page, rules = placed.page, using.policy.compiled
+        source = Source(using.snapshot, using.facts_strict, using.catalogue, rules, page.day)
+        offer, themes = resolve(
+            source, asked.ids, asked.utility, asked.kinds, asked.inline, placed.standing
         )
-        decision = govern(Candidates(asked.utility, facts), page, using.policy, solver=self.solver)
+        spent_s = time.perf_counter() - begun_s
+        rounds = self.pace.rounds(None if left_s is None else left_s - spent_s)
+        decision_id = uuid.uuid4().hex
+        solver = partial(self._solve, decision_id, asked.surface)
+        decision = decide(offer, page, using.policy, rounds=rounds, solver=solver)
+        if decision.compiled_anew or offer.catalogue is not using.catalogue:
+            COMPILED_ANEW.inc()
         message = encode(
             decision,
             asked,
@@ -69,7 +87,7 @@ class RerankService:
         )
         expires_s = now_us // 1_000_000 + self.settings.page_token_s_max
         reply = pb.RerankResponse(
-            decision_id=uuid.uuid4().hex,
+            decision_id=decision_id,
             policy_digest=using.policy.digest,
             facts_revision=using.snapshot.revision,
             facts_digest=using.snapshot.digest,
@@ -85,6 +103,14 @@ class RerankService:
         reply.decision.CopyFrom(message)
         _count(asked.surface, decision)
         return reply.SerializeToString(deterministic=True)
+
+    def _solve(self, decision_id: str, surface: str, program: Program, rounds: int) -> Solution:
+        """Run the solver, learn how long it takes, and offer its page for a certificate."""
+        begun_s = time.perf_counter()
+        found = self.solver(program, rounds)
+        self.pace.learn(found.rounds, time.perf_counter() - begun_s)
+        self.certifier.offer(decision_id, surface, program, found)
+        return found
 
 
 def _record(

@@ -1,17 +1,32 @@
-"""The policy and the facts in use, and the thread that keeps both the newest."""
+"""The policy, the facts and their catalogue in use, and the thread that keeps them the newest."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
 
+from constraints.catalogue import Catalogue, compile_catalogue
 from constraints.errors import FactsUnavailableError, PolicyError
+from constraints.facts import day_of
 from constraints.policy import Policy
+from ranker.facts import id_index
 from ranker.facts.snapshot import Snapshot
 from ranker.facts.store import FactStore
 from ranker.policies.folder import PolicyFolder
 from ranker.settings import Settings
-from ranker.telemetry import FACTS_AGE, FACTS_REVISION, RELOADS, alarm, note
+from ranker.telemetry import FACTS_AGE, FACTS_REVISION, QUARANTINED, RELOADS, alarm, note
+
+SHANGHAI: Final = timezone(timedelta(hours=8))  # no summer time since 1991; a date is its midnight
+NAMED_MAX: Final = 10  # LIMIT: quarantined ids an alarm names; all are counted
+
+
+def day_at(instant_us: int) -> int:
+    """Return the day in Asia/Shanghai, for microseconds since 1970 (UTC)."""
+    instant = datetime.fromtimestamp(instant_us // 1_000_000, UTC)
+    return day_of(instant.astimezone(SHANGHAI).date())
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,69 +36,89 @@ class InUse:
     Attributes:
         facts_age_s: seconds since the snapshot was last confirmed to be the newest.
         facts_strict: it is so old that facts a source may have changed count as unknown.
+        catalogue: the snapshot's facts, aged where strict, compiled for the policy; None while the
+            aged ones are not compiled yet.
     """
 
     policy: Policy
     snapshot: Snapshot
     facts_age_s: float
     facts_strict: bool
+    catalogue: Catalogue | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Confirmed:
-    """A snapshot, and when it was last known to be the newest; replaced together."""
+class _Held:
+    """What is held together and replaced by one reference swap.
 
+    Attributes:
+        confirmed_s: when the snapshot was last known to be the newest.
+        catalogue: its facts compiled for the policy.
+        aged: its facts aged, compiled; only while it is too old.
+    """
+
+    policy: Policy
     snapshot: Snapshot
     confirmed_s: float
+    catalogue: Catalogue
+    aged: Catalogue | None = None
 
 
 class State:
-    """Holds policy and snapshot; replaces each by one reference swap.
+    """Holds policy, snapshot and catalogue; replaces all by one reference swap.
 
     Args:
         settings: where they come from, and how old facts may be.
         monotonic_s: clock for ages.
+        now_us: clock for the day, microseconds since 1970 (UTC).
 
     Raises:
         PolicyError: there is no policy to start with.
     """
 
     def __init__(
-        self, settings: Settings, monotonic_s: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self._settings = settings
-        self._now_s = monotonic_s
+        self._now_s, self.now_us = monotonic_s, now_us
         self._stop = threading.Event()
         self._folder = PolicyFolder(settings.policy_dir)
         self._fault = ""  # what was last reported of a policy that was refused
-        self._policy = self._folder.policy
+        policy = self._folder.policy
+        id_index.warm()
         with FactStore(settings.data_dir) as store:
             confirmed_s = self._now_s()
-            self._facts = _Confirmed(Snapshot.build(store), confirmed_s)
-        snapshot = self._facts.snapshot
+            snapshot = Snapshot.load(store, settings.data_dir)
+        self._held = _Held(policy, snapshot, confirmed_s, self._compiled(policy, snapshot))
+        gc.freeze()  # what is loaded stays: collections need not look at it with every page
         note("facts loaded", revision=snapshot.revision, digest=snapshot.digest)
-        note("policy loaded", digest=self._policy.digest, rules=len(self._policy.rules))
+        note("policy loaded", digest=policy.digest, rules=len(policy.rules))
         self._thread = threading.Thread(target=self._watch, name="refresh", daemon=True)
 
     def in_use(self) -> InUse:
-        """Return policy and facts for one request.
+        """Return what one request decides by.
 
         Raises:
             FactsUnavailableError: the facts are too old to decide by.
         """
-        facts = self._facts
-        age_s = self._age_s(facts)
+        held = self._held
+        age_s = self._age_s(held)
         if age_s > self._settings.age_s_max:
             raise FactsUnavailableError(f"facts are {age_s:.0f} s old")
-        return InUse(self._policy, facts.snapshot, age_s, age_s > self._settings.age_s_strict)
+        is_strict = age_s > self._settings.age_s_strict
+        catalogue = held.aged if is_strict else held.catalogue
+        return InUse(held.policy, held.snapshot, age_s, is_strict, catalogue)
 
     @property
     def is_usable(self) -> bool:
         """The facts are not too old to decide by."""
-        return self._age_s(self._facts) <= self._settings.age_s_max
+        return self._age_s(self._held) <= self._settings.age_s_max
 
-    def _age_s(self, facts: "_Confirmed") -> float:
-        return max(self._now_s() - facts.confirmed_s, 0.0)
+    def _age_s(self, held: _Held) -> float:
+        return max(self._now_s() - held.confirmed_s, 0.0)
 
     def start(self, after_look: Callable[[], None] = lambda: None) -> None:
         """Begin to look for newer facts and policies, and call `after_look` after each look."""
@@ -102,18 +137,25 @@ class State:
             self._after_look()
 
     def refresh(self) -> None:
-        """Look once for newer facts and a newer policy; on any fault keep the last good ones."""
+        """Look once for newer facts, a newer policy, a new day; keep the last good on any fault."""
         self._refresh_policy()
         try:
             self._refresh_facts()
         except Exception as error:  # noqa: BLE001 -- this thread must live to report the age
             RELOADS.labels("facts", "failed").inc()
             alarm("FACTS_UNREADABLE", "the fact store cannot be read", fault=repr(error))
-        FACTS_AGE.set(self._age_s(self._facts))
+        try:
+            self._refresh_day()
+        except Exception as error:  # noqa: BLE001 -- the same; requests compile their own rows
+            alarm("DAY_NOT_COMPILED", "the day's changes were not compiled", fault=repr(error))
+        FACTS_AGE.set(self._age_s(self._held))
 
     def _refresh_policy(self) -> None:
         try:
-            is_newer = self._folder.look()
+            if not self._folder.look():
+                return
+            policy, held = self._folder.policy, self._held
+            catalogue = self._compiled(policy, held.snapshot)
         except Exception as error:  # noqa: BLE001 -- whatever a file holds, this thread must live
             fault = str(error) if isinstance(error, PolicyError) else repr(error)
             if fault != self._fault:
@@ -121,21 +163,50 @@ class State:
                 RELOADS.labels("policy", "refused").inc()
                 alarm("POLICY_REFUSED", "the last good policy stays in force", fault=fault)
             return
-        if is_newer:
-            self._fault = ""
-            self._policy = self._folder.policy
-            RELOADS.labels("policy", "loaded").inc()
-            note("policy loaded", digest=self._policy.digest, rules=len(self._policy.rules))
+        self._fault = ""
+        self._held = _Held(policy, held.snapshot, held.confirmed_s, catalogue)
+        RELOADS.labels("policy", "loaded").inc()
+        note("policy loaded", digest=policy.digest, rules=len(policy.rules))
 
     def _refresh_facts(self) -> None:
-        begun_s, snapshot = self._now_s(), self._facts.snapshot
+        begun_s, held = self._now_s(), self._held
         with FactStore(self._settings.data_dir) as store:
             head = store.head()
-            if store.digest(snapshot.revision).hex() != snapshot.digest:
+            if store.digest(held.snapshot.revision).hex() != held.snapshot.digest:
                 raise LookupError("the fact store does not continue the facts in use")
-            if head.revision != snapshot.revision:
-                snapshot = Snapshot.build(store, head.revision)
+            if head.revision != held.snapshot.revision:
+                snapshot = Snapshot.load(store, self._settings.data_dir, head.revision)
+                catalogue = self._compiled(held.policy, snapshot)
+                held = _Held(held.policy, snapshot, begun_s, catalogue)
+                gc.freeze()
                 RELOADS.labels("facts", "loaded").inc()
                 note("facts loaded", revision=head.revision, digest=head.digest.hex())
-        self._facts = _Confirmed(snapshot, begun_s)
-        FACTS_REVISION.set(snapshot.revision)
+        self._held = replace(held, confirmed_s=begun_s, aged=None)
+        FACTS_REVISION.set(held.snapshot.revision)
+
+    def _refresh_day(self) -> None:
+        """Compile for a new day what may have changed, and aged facts when they are needed."""
+        held, day = self._held, day_at(self.now_us())
+        if held.catalogue.day != day:
+            catalogue = self._watched(held.catalogue.advanced(day), held.snapshot)
+            self._held = held = replace(held, catalogue=catalogue, aged=None)
+        if held.aged is None and self._age_s(held) > self._settings.age_s_strict:
+            aged = compile_catalogue(held.policy.compiled, held.snapshot.facts.aged(), day)
+            self._held = replace(held, aged=aged)
+
+    def _compiled(self, policy: Policy, snapshot: Snapshot) -> Catalogue:
+        day = day_at(self.now_us())
+        return self._watched(compile_catalogue(policy.compiled, snapshot.facts, day), snapshot)
+
+    def _watched(self, catalogue: Catalogue, snapshot: Snapshot) -> Catalogue:
+        """Raise an alarm once for a catalogue with rows in quarantine."""
+        rows = catalogue.quarantined
+        QUARANTINED.set(len(rows))
+        if len(rows):
+            alarm(
+                "ROWS_QUARANTINED",
+                "the halves of a rule disagree on rows; they are shown nowhere",
+                rows=len(rows),
+                first=snapshot.ids(rows, NAMED_MAX),
+            )
+        return catalogue

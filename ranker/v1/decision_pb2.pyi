@@ -38,7 +38,7 @@ CAUSE_DISPLACED: Cause
 CAUSE_WITHDRAWN: Cause
 
 class Decision(_message.Message):
-    __slots__ = ("placements", "moves", "blocked", "blocked_count", "relaxed", "shadow", "withdrawn", "empty_slots", "citations", "seam_unverified", "facts_strict")
+    __slots__ = ("placements", "moves", "blocked", "blocked_count", "relaxed", "shadow", "withdrawn", "empty_slots", "citations", "seam_unverified", "facts_strict", "rounds", "worth", "free_bound", "proved_best")
     PLACEMENTS_FIELD_NUMBER: _ClassVar[int]
     MOVES_FIELD_NUMBER: _ClassVar[int]
     BLOCKED_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +50,10 @@ class Decision(_message.Message):
     CITATIONS_FIELD_NUMBER: _ClassVar[int]
     SEAM_UNVERIFIED_FIELD_NUMBER: _ClassVar[int]
     FACTS_STRICT_FIELD_NUMBER: _ClassVar[int]
+    ROUNDS_FIELD_NUMBER: _ClassVar[int]
+    WORTH_FIELD_NUMBER: _ClassVar[int]
+    FREE_BOUND_FIELD_NUMBER: _ClassVar[int]
+    PROVED_BEST_FIELD_NUMBER: _ClassVar[int]
     placements: _containers.RepeatedCompositeFieldContainer[Placement]
     moves: _containers.RepeatedCompositeFieldContainer[Move]
     blocked: _containers.RepeatedCompositeFieldContainer[BlockedCandidate]
@@ -61,7 +65,11 @@ class Decision(_message.Message):
     citations: _containers.RepeatedCompositeFieldContainer[Citation]
     seam_unverified: bool
     facts_strict: bool
-    def __init__(self, placements: _Optional[_Iterable[_Union[Placement, _Mapping]]] = ..., moves: _Optional[_Iterable[_Union[Move, _Mapping]]] = ..., blocked: _Optional[_Iterable[_Union[BlockedCandidate, _Mapping]]] = ..., blocked_count: _Optional[int] = ..., relaxed: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., shadow: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., withdrawn: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., empty_slots: _Optional[_Iterable[int]] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., seam_unverified: _Optional[bool] = ..., facts_strict: _Optional[bool] = ...) -> None: ...
+    rounds: int
+    worth: float
+    free_bound: float
+    proved_best: bool
+    def __init__(self, placements: _Optional[_Iterable[_Union[Placement, _Mapping]]] = ..., moves: _Optional[_Iterable[_Union[Move, _Mapping]]] = ..., blocked: _Optional[_Iterable[_Union[BlockedCandidate, _Mapping]]] = ..., blocked_count: _Optional[int] = ..., relaxed: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., shadow: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., withdrawn: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., empty_slots: _Optional[_Iterable[int]] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., seam_unverified: _Optional[bool] = ..., facts_strict: _Optional[bool] = ..., rounds: _Optional[int] = ..., worth: _Optional[float] = ..., free_bound: _Optional[float] = ..., proved_best: _Optional[bool] = ...) -> None: ...
 
 class Placement(_message.Message):
     __slots__ = ("slot", "state", "candidate", "id", "utility", "scored", "unregistered", "reasons", "first_screen")

@@ -1,0 +1,186 @@
+"""What rules demand on one shape of page, as tables that a judge reads. Made once, looked up then.
+
+It shares no code with what builds slates, and reads only what `Rule.judged` said of rows.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from constraints.catalogue import LABELS, QUARANTINED, SHAPES_MAX, Column
+from constraints.demands import Barred, Below, Demand, Least, Most, WeightAtMost
+from constraints.facts import BoolArray, FloatArray, IntArray, WordArray
+from constraints.page import Page
+from constraints.policy import Policy
+from constraints.rule import Rule
+
+VERDICTS: Final = 256
+# What a finding may be about, in the order in which one rule's are told.
+MALFORMED, BARRED, RAISED, CROWDED, LACKING, ABOVE = range(6)
+OF_NO_RULE: Final = -1
+
+
+class Tables(NamedTuple):
+    """What r rules demand; those in force come first, then those in shadow.
+
+    Rules are numbered in this order. Words are of slots but for `run`, which are of positions.
+
+    Attributes:
+        tail_count: of the page.
+        enforced: number of rules in force.
+        column: (r,) int64 their columns in a catalogue's verdicts.
+        barred: (r, VERDICTS) uint64 slots closed to a verdict.
+        sunk: (r, VERDICTS) bool.
+        weigher: (w,) int64 rules that bound weights; limit: (w, VERDICTS) float64.
+        counter, labels: (q,) int64 rules that cap, and index into LABELS, -1 for one group.
+        counts: (q, VERDICTS) bool.
+        cap_start: (q + 1,) int64 the caps of each counter; most, cap_level: (p,) int64.
+        run_start: (p + 1,) int64 the runs of each cap; run: (u,) uint64.
+        floor, least, floor_level: (f,) int64; floor_slots: (f,) uint64.
+        serves: (f, VERDICTS) bool.
+    """
+
+    tail_count: int
+    enforced: int
+    column: IntArray
+    barred: WordArray
+    sunk: BoolArray
+    weigher: IntArray
+    limit: FloatArray
+    counter: IntArray
+    labels: IntArray
+    counts: BoolArray
+    cap_start: IntArray
+    most: IntArray
+    cap_level: IntArray
+    run_start: IntArray
+    run: WordArray
+    floor: IntArray
+    least: IntArray
+    floor_level: IntArray
+    floor_slots: WordArray
+    serves: BoolArray
+
+
+class Watched(NamedTuple):
+    """What makes a class worth a closer look: (c,) arrays by class.
+
+    Attributes:
+        barred: uint64 slots that some rule closes to it, all of them when in quarantine.
+        sinks: uint8, 1 where a rule in force sinks it, 2 where one in shadow does.
+    """
+
+    barred: WordArray
+    sinks: IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bench:
+    """The tables of a page shape, with the rules they speak of."""
+
+    rules: tuple[Rule, ...]
+    weighers: tuple[str, ...]
+    tables: Tables
+    page_slots: int
+
+
+@lru_cache(SHAPES_MAX)
+def bench_of(policy: Policy, page: Page) -> Bench:
+    """Return what a policy demands on a kind of page, given by its `shape`."""
+    enforced, shadow = policy.rules_for(page), policy.rules_for(page, "shadow")
+    rules = (*enforced.values(), *shadow.values())
+    builder = _Builder(len(rules))
+    for at, rule in enumerate(rules):
+        for demand in rule.demands(page):
+            builder.add(at, rule, demand)
+    tables = Tables(
+        tail_count=page.tail_count,
+        enforced=len(enforced),
+        column=np.array([*enforced, *shadow], np.int64),
+        **builder.columns(),
+    )
+    return Bench(rules, tuple(rules[w].id for w in builder.weigher), tables, page.slots)
+
+
+def watched_of(bench: Bench, column: Column) -> Watched:
+    """Look up what is demanded of every class of verdicts."""
+    t = bench.tables
+    barred = np.zeros(len(column.verdicts), np.uint64)
+    sinks = np.zeros(len(column.verdicts), np.uint8)
+    for rule, at in enumerate(t.column):
+        verdict = column.verdicts[:, at]
+        barred |= t.barred[rule, verdict]
+        sinks |= t.sunk[rule, verdict] * np.uint8(1 if rule < t.enforced else 2)
+    barred[QUARANTINED] = bench.page_slots
+    return Watched(barred, sinks)
+
+
+class _Builder:
+    """Lays demands out in tables."""
+
+    def __init__(self, rules: int) -> None:
+        self.barred = np.zeros((rules, VERDICTS), np.uint64)
+        self.sunk = np.zeros((rules, VERDICTS), np.bool_)
+        self.weigher: list[int] = []
+        self.limits: list[FloatArray] = []
+        self.counters: dict[tuple[int, frozenset[int]], list[Most]] = {}
+        self.labels: dict[int, int] = {}
+        self.floors: list[tuple[int, Least]] = []
+
+    def add(self, at: int, rule: Rule, demand: Demand) -> None:
+        """Take up one demand of the rule numbered `at`."""
+        match demand:
+            case Barred(verdicts, slots):
+                self.barred[at, [*verdicts]] |= np.uint64(slots)
+            case Below(verdicts):
+                self.sunk[at, [*verdicts]] = True
+            case WeightAtMost(largest):
+                limit = np.ones(VERDICTS)
+                limit[[*largest]] = [*largest.values()]
+                self.weigher.append(at)
+                self.limits.append(limit)
+            case Most(verdicts):
+                self.counters.setdefault((at, frozenset(verdicts)), []).append(demand)
+                self.labels[at] = LABELS.index(rule.labels) if rule.labels else -1
+            case Least():
+                self.floors.append((at, demand))
+
+    def columns(self) -> dict[str, Any]:
+        """Return the tables by name."""
+        caps = [cap for counted in self.counters.values() for cap in counted]
+        rules = [at for at, _ in self.counters]
+        floors = [floor for _, floor in self.floors]
+        limit = np.array(self.limits).reshape(len(self.limits), VERDICTS)
+        return {
+            "barred": self.barred,
+            "sunk": self.sunk,
+            "weigher": np.array(self.weigher, np.int64),
+            "limit": limit,
+            "counter": np.array(rules, np.int64),
+            "labels": np.array([self.labels[at] for at in rules], np.int64),
+            "counts": _sets([verdicts for _, verdicts in self.counters]),
+            "cap_start": _starts([len(counted) for counted in self.counters.values()]),
+            "most": np.array([cap.most for cap in caps], np.int64),
+            "cap_level": np.array([cap.level for cap in caps], np.int64),
+            "run_start": _starts([len(cap.runs) for cap in caps]),
+            "run": np.array([run for cap in caps for run in cap.runs], np.uint64),
+            "floor": np.array([at for at, _ in self.floors], np.int64),
+            "least": np.array([floor.least for floor in floors], np.int64),
+            "floor_level": np.array([floor.level for floor in floors], np.int64),
+            "floor_slots": np.array([floor.slots for floor in floors], np.uint64),
+            "serves": _sets([floor.verdicts for floor in floors]),
+        }
+
+
+def _sets(verdicts: Any) -> BoolArray:
+    """Turn k sets of verdicts into (k, VERDICTS) bool."""
+    table = np.zeros((len(verdicts), VERDICTS), np.bool_)
+    for row, members in enumerate(verdicts):
+        table[row, [*members]] = True
+    return table
+
+
+def _starts(lengths: list[int]) -> IntArray:
+    return np.concatenate([[0], np.cumsum(np.array(lengths, np.int64))]).astype(np.int64)

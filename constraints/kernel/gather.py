@@ -1,0 +1,250 @@
+"""Gathers rows into a program, compiled. `gather_reference.py` says the same; a test holds them so.
+
+All words are uint64; numba turns mixed signed arithmetic into floats, hence the casts.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from constraints.jit import inline, kernel, popcount
+from constraints.kernel.gather_reference import Gathered
+from constraints.program import UTILITY_BITS
+
+ONE = np.uint64(1)
+ZERO = np.uint64(0)
+SIGN = np.uint64(1 << 63)
+BYTE = np.uint64(0xFF)
+
+
+@kernel
+def gather(
+    open_positions: Any,
+    rows: Any,
+    utility: Any,
+    standing_rows: Any,
+    standing_at: Any,
+    class_of: Any,
+    labels: Any,
+    label_counts: Any,
+    t: Any,
+) -> Any:
+    """Look up classes and gather groups; see `gather_reference.gather`."""
+    count = len(rows)
+    classes = np.empty(count, np.uint16)
+    for one in range(count):  # a loop of its own: the reads overlap
+        classes[one] = class_of[rows[one]]
+    eligible, tier, weight, weighted, scaled = _worth(open_positions, utility, classes, t)
+    base = np.zeros(len(t.labels) + 1, np.int64)
+    for family in range(len(t.labels)):
+        column = t.labels[family]
+        base[family + 1] = base[family] + (1 if column < 0 else label_counts[column])
+    own = _labels_of(rows, labels)
+    number, group_label, group_family, occupied, members = _groups(
+        classes,
+        own,
+        class_of[standing_rows],
+        _labels_of(standing_rows, labels),
+        standing_at,
+        base,
+        t,
+    )
+    start = np.zeros(count + 1, np.int32)
+    group_of = np.empty(members, np.int32)
+    for one in range(count):
+        start[one + 1] = _list(group_of, start[one], one, classes[one], own, base, number, t)
+    span_start, span = _spans(group_family, t)
+    return Gathered(
+        classes,
+        weight,
+        _by_worth(weighted),
+        scaled,
+        eligible,
+        tier,
+        start,
+        group_of,
+        group_label,
+        group_family,
+        occupied,
+        span_start,
+        t.level[span],
+        t.least[span],
+        t.most[span],
+        t.mask[span],
+        t.window[span],
+        t.rule[span],
+    )
+
+
+@kernel
+def _worth(open_positions, utility, classes, t):  # type: ignore[no-untyped-def]
+    """Look up where candidates may stand and what they are worth there."""
+    count = len(classes)
+    eligible = np.empty(count, np.uint64)
+    tier = np.empty(count, np.uint8)
+    weight = np.empty(count, np.float64)
+    weighted = np.empty(count, np.float64)
+    largest = 0.0
+    for one in range(count):
+        of = classes[one]
+        eligible[one] = t.eligible[of] & open_positions
+        tier[one], weight[one] = t.tier[of], t.weight[of]
+        weighted[one] = utility[one] * weight[one] + 0.0  # -0.0 becomes 0.0
+        if eligible[one] and weighted[one] > largest:
+            largest = weighted[one]
+    scaled = np.zeros(count, np.int64)
+    shift = UTILITY_BITS - math.frexp(largest)[1]
+    for one in range(count):
+        if eligible[one]:
+            scaled[one] = np.int64(np.rint(math.ldexp(weighted[one], shift)))
+    return eligible, tier, weight, weighted, scaled
+
+
+@kernel
+def _by_worth(weighted):  # type: ignore[no-untyped-def]
+    """Sort the largest first, ties by index: by bytes of the float's bits, the last byte first."""
+    count = len(weighted)
+    keys = weighted.view(np.uint64).copy()
+    times = np.zeros((8, 256), np.int32)
+    for one in range(count):
+        key = keys[one] if keys[one] & SIGN else ~(keys[one] | SIGN)
+        keys[one] = key
+        for byte in range(8):
+            times[byte, np.int64(key >> np.uint64(8 * byte) & BYTE)] += 1
+    order = np.arange(count).astype(np.int32)
+    other = np.empty(count, np.int32)
+    for byte in range(8):
+        shift = np.uint64(8 * byte)
+        if count == 0 or times[byte, np.int64(keys[0] >> shift & BYTE)] == count:
+            continue  # all alike
+        at = 0
+        for value in range(256):
+            have = times[byte, value]
+            times[byte, value] = at
+            at += have
+        for rank in range(count):
+            own = np.int64(keys[order[rank]] >> shift & BYTE)
+            other[times[byte, own]] = order[rank]
+            times[byte, own] += 1
+        order, other = other, order
+    return order
+
+
+@kernel
+def _labels_of(rows, labels):  # type: ignore[no-untyped-def]
+    """Copy the labels of some rows side by side: (columns, n, widest + 1) int16, then 0.
+
+    Large catalogues lie outside the processor's caches; read one after the other, rows overlap.
+    """
+    widest = 0
+    for column in labels:
+        widest = max(widest, column.shape[1])
+    copied = np.zeros((len(labels), len(rows), widest + 1), np.int16)
+    for column in range(len(labels)):
+        table = labels[column]
+        for one in range(len(rows)):
+            for place in range(table.shape[1]):
+                copied[column, one, place] = table[rows[one], place]
+    return copied
+
+
+@inline
+def label_at(labels, column, one, place):  # type: ignore[no-untyped-def]
+    """Return a label: 0 at the first place where there is none, -1 where they end."""
+    if column < 0:
+        return 0 if place == 0 else -1
+    label = np.int64(labels[column, one, place])
+    return label if label > 0 else (0 if place == 0 else -1)
+
+
+@kernel
+def _groups(classes, labels, standing, standing_labels, standing_at, base, t):  # type: ignore[no-untyped-def]
+    """Give a number to each group that can bind, by family and then by label.
+
+    Returns:
+        Number of each label of each family, -1 for none; label, family and occupied positions of
+        each group; and how many members all of them have.
+    """
+    size = np.zeros(base[-1], np.int32)
+    taken = np.zeros(base[-1], np.uint64)
+    for one in range(len(classes)):
+        _count(size, one, classes[one], labels, base, t)
+    for one in range(len(standing)):
+        bit = ONE << np.uint64(t.tail_count + standing_at[one])
+        _mark(taken, bit, one, standing[one], standing_labels, base, t)
+    number = np.full(base[-1], -1, np.int32)
+    groups, members = 0, 0
+    for family in range(len(t.labels)):
+        for key in range(base[family], base[family + 1]):
+            if size[key] > 0 and size[key] + popcount(taken[key]) > t.fewest[family]:
+                number[key] = groups
+                groups += 1
+                members += size[key]
+    group_label = np.empty(groups, np.int32)
+    group_family = np.empty(groups, np.int32)
+    occupied = np.empty(groups, np.uint64)
+    for family in range(len(t.labels)):
+        for key in range(base[family], base[family + 1]):
+            group = number[key]
+            if group >= 0:
+                group_label[group] = key - base[family]
+                group_family[group] = family
+                occupied[group] = taken[key]
+    return number, group_label, group_family, occupied, members
+
+
+@inline
+def _count(size, one, of, labels, base, t):  # type: ignore[no-untyped-def]
+    for entry in range(t.family_start[of], t.family_start[of + 1]):
+        family = t.family[entry]
+        place = 0
+        label = label_at(labels, t.labels[family], one, place)
+        while label >= 0:
+            size[base[family] + label] += 1
+            place += 1
+            label = label_at(labels, t.labels[family], one, place)
+
+
+@inline
+def _mark(taken, bit, one, of, labels, base, t):  # type: ignore[no-untyped-def]
+    for entry in range(t.family_start[of], t.family_start[of + 1]):
+        family = t.family[entry]
+        place = 0
+        label = label_at(labels, t.labels[family], one, place)
+        while label >= 0:
+            taken[base[family] + label] |= bit
+            place += 1
+            label = label_at(labels, t.labels[family], one, place)
+
+
+@inline
+def _list(groups, count, one, of, labels, base, number, t):  # type: ignore[no-untyped-def]
+    """List the groups of a candidate from `count` on, and return how many there are then."""
+    for entry in range(t.family_start[of], t.family_start[of + 1]):
+        family = t.family[entry]
+        place = 0
+        label = label_at(labels, t.labels[family], one, place)
+        while label >= 0:
+            group = number[base[family] + label]
+            if group >= 0:
+                groups[count] = group
+                count += 1
+            place += 1
+            label = label_at(labels, t.labels[family], one, place)
+    return count
+
+
+@kernel
+def _spans(group_family, t):  # type: ignore[no-untyped-def]
+    """List the spans of each group: (g + 1,) start and (c,) spans of its family."""
+    start = np.zeros(len(group_family) + 1, np.int32)
+    for group in range(len(group_family)):
+        family = group_family[group]
+        start[group + 1] = start[group] + t.span_start[family + 1] - t.span_start[family]
+    span = np.empty(start[-1], np.int64)
+    for group in range(len(group_family)):
+        first = t.span_start[group_family[group]]
+        for each in range(start[group], start[group + 1]):
+            span[each] = first + each - start[group]
+    return start, span

@@ -1,0 +1,91 @@
+"""Compiles an offer for a page into the engine's form, by gathering what was worked out ahead."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from constraints.demands import Claims
+from constraints.facts import FloatArray, IntArray
+from constraints.offer import Offer
+from constraints.page import Page
+from constraints.policy import Policy
+from constraints.program import DISCOUNT, UTILITY_BITS, Program, Spans
+from constraints.shape import Asked, Shape, asked_of, shape_of
+
+try:
+    from constraints.kernel.gather import gather
+except ImportError:  # without numba
+    from constraints.kernel.gather_reference import gather
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """A program and where it comes from.
+
+    Attributes:
+        program: for the solver.
+        shape, asked: what the rules ask, of the page and of each class.
+        class_of: (n,) uint16 class of each candidate.
+        weight: (n,) float64, product of all weights, clipped.
+        group_label, group_family: (g,) int32, label and family of each group.
+        unit: what 1 of the objective is worth, in utility in slot 0.
+    """
+
+    program: Program
+    shape: Shape
+    asked: Asked
+    class_of: IntArray
+    weight: FloatArray
+    group_label: IntArray
+    group_family: IntArray
+    unit: float
+
+    def claims(self, slate: IntArray) -> Claims:
+        """Return the factors put on the placements of a slate; it may hold anything."""
+        placed = (slate >= 0) & (slate < len(self.class_of))
+        factors = np.ones((len(self.asked.weighers), len(slate)))
+        factors[:, placed] = self.asked.factors[:, self.class_of[slate[placed]]]
+        return Claims(self.asked.weighers, factors)
+
+
+def compile_program(offer: Offer, page: Page, policy: Policy) -> Steering:
+    """Gather an offer's rows into a program.
+
+    Args:
+        offer: rows compiled for the rules of this policy, and holding on the day of the page.
+        page: the page.
+        policy: the policy in force.
+    """
+    shape, catalogue = shape_of(policy, page.shape), offer.catalogue
+    asked: Asked = catalogue.cached(asked_of, shape, catalogue.steer)
+    g = gather(
+        np.uint64(page.open << page.tail_count),
+        np.array(offer.rows, np.int32),
+        np.array(offer.utility, np.float64),
+        np.array(offer.standing_rows, np.int32),
+        np.array(offer.standing_at, np.int32),
+        catalogue.steer.class_of,
+        catalogue.labels,
+        catalogue.label_counts,
+        asked.tables,
+    )
+    weighted = np.max(offer.utility * g.weight, initial=0.0, where=g.eligible != 0)
+    unit = math.ldexp(1.0, math.frexp(weighted)[1] - UTILITY_BITS) / int(DISCOUNT[0])
+    spans = Spans(g.span_start, g.level, g.least, g.most, g.mask, g.window, g.rule)
+    program = Program(
+        slot_count=page.slot_count,
+        tail_count=page.tail_count,
+        open=page.open,
+        order=g.order,
+        utility=g.utility,
+        eligible=g.eligible,
+        tier=g.tier,
+        group_start=g.group_start,
+        group_of=g.group_of,
+        occupied=g.occupied,
+        spans=spans,
+    )
+    return Steering(
+        program, shape, asked, g.class_of, g.weight, g.group_label, g.group_family, unit
+    )

@@ -1,0 +1,141 @@
+"""The compiled gatherer and the compiled judge against their references, on seeded inputs."""
+
+import numpy as np
+import pytest
+
+from constraints.govern import decide
+from constraints.judging import bench_of, compiled, reference, watched_of
+from constraints.kernel import gather, gather_reference
+from constraints.offer import Offer
+from constraints.page import Page
+from constraints.policy import Policy
+from constraints.program import Program
+from constraints.shape import asked_of, shape_of
+from tests import chance, make
+from tests.test_rule_contract import MIXTURES, policy_for
+
+SEEDS = range(150)
+
+
+def drawn(seed: int) -> tuple[Offer, Page, Policy]:
+    """Draw an offer; every third rule is in shadow, every fifth page offers rows twice."""
+    policy = policy_for(MIXTURES, seed)
+    instance = chance.instance("compiled", seed, count_max=40, slots_max=20)
+    if seed % 3 == 0:
+        modes = ["shadow", "enforce", "enforce"]
+        rules = tuple(
+            rule.model_copy(update={"mode": modes[i % 3]}) for i, rule in enumerate(policy.rules)
+        )
+        policy = Policy(policy.surfaces, rules, policy.weight_range, policy.digest)
+    offer = instance.candidates.offer(policy.compiled, instance.page.day)
+    if seed % 5 == 0 and len(offer):
+        rows = np.random.default_rng(seed).choice(offer.rows, len(offer)).astype(np.int32)
+        offer = Offer(offer.catalogue, rows, offer.utility, offer.standing_rows, offer.standing_at)
+    return offer, instance.page, policy
+
+
+def test_gathering_equals_the_reference() -> None:
+    groups = 0
+    for seed in SEEDS:
+        offer, page, policy = drawn(seed)
+        catalogue = offer.catalogue
+        asked = asked_of(shape_of(policy, page.shape), catalogue.steer)
+        arguments = (
+            np.uint64(page.open << page.tail_count),
+            np.array(offer.rows, np.int32),
+            np.array(offer.utility, np.float64),
+            np.array(offer.standing_rows, np.int32),
+            np.array(offer.standing_at, np.int32),
+            catalogue.steer.class_of,
+            catalogue.labels,
+            catalogue.label_counts,
+            asked.tables,
+        )
+        ours, theirs = gather.gather(*arguments), gather_reference.gather(*arguments)
+        for name, mine, other in zip(ours._fields, ours, theirs, strict=True):
+            assert mine.dtype == other.dtype, name
+            assert mine.tolist() == other.tolist(), (seed, name)
+        groups += len(ours.occupied)
+    assert groups > 100
+
+
+WORTHS = {
+    "different": lambda rng: rng.gamma(2, 1, 300),
+    "many alike": lambda rng: rng.integers(0, 4, 300) * 0.25,
+    "float32 with weights": lambda rng: (
+        rng.gamma(2, 1, 300).astype(np.float32) * rng.choice([1.0, 1.12, 0.6], 300)
+    ),
+    "huge and tiny": lambda rng: 10.0 ** rng.uniform(-300, 300, 300),
+    "zeros": lambda rng: np.zeros(300),
+    "one": lambda rng: np.ones(1),
+    "none": lambda rng: np.ones(0),
+}
+
+
+@pytest.mark.parametrize("name", WORTHS)
+def test_order_is_by_worth_and_ties_by_index(name: str) -> None:
+    for seed in range(20):
+        worth = WORTHS[name](np.random.default_rng(seed)).astype(np.float64)
+        expected = np.argsort(-worth, kind="stable")
+        assert gather._by_worth(worth).tolist() == expected.tolist()
+
+
+def test_minus_zero_is_zero() -> None:
+    offer, page, policy = drawn(1)
+    utility = np.where(np.arange(len(offer)) % 2, -0.0, 0.0)
+    zeros = Offer(offer.catalogue, offer.rows, utility, offer.standing_rows, offer.standing_at)
+    kept: list[Program] = []
+    empty = np.full(page.slot_count, -1)
+    solver = make.solver(lambda program: (kept.append(program), empty)[1])
+    decide(zeros, page, policy, solver=solver)
+    assert kept[0].order.tolist() == list(range(len(offer)))
+
+
+def test_judging_equals_the_reference() -> None:
+    kinds = set[int]()
+    for seed in SEEDS:
+        offer, page, policy = drawn(seed)
+        bench, judge = bench_of(policy, page.shape), offer.catalogue.judge
+        rng = np.random.default_rng(seed)
+        count = len(offer)
+        for draw in range(8):
+            pool = np.r_[np.arange(count), np.full(page.slot_count, -1)]
+            slate = rng.permutation(pool)[: page.slot_count]
+            if draw == 7:
+                slate = rng.integers(-3, count + 3, page.slot_count)
+            class_of = judge.class_of
+            if draw == 6:  # some are in quarantine
+                class_of = class_of * rng.integers(0, 2, len(class_of)).astype(np.uint16)
+                class_of.flags.writeable = False
+            arguments = (
+                slate.astype(np.int64),
+                page.reserved,
+                np.array(offer.rows, np.int32),
+                np.array(offer.standing_rows, np.int32),
+                np.array(offer.standing_at, np.int32),
+                class_of,
+                judge.verdicts,
+                offer.catalogue.labels,
+                rng.choice([0.5, 1.0, 1.5], (len(bench.weighers), page.slot_count)),
+                watched_of(bench, judge),
+                bench.tables,
+            )
+            ours, theirs = compiled.judge(*arguments), reference.judge(*arguments)
+            key = tuple[int, ...]
+            mine: list[key] = sorted(map(tuple, ours.tolist()))
+            assert mine == sorted(map(tuple, theirs.tolist())), (seed, draw)
+            assert _by_rule(ours) == _by_rule(theirs), "each rule's findings in the same order"
+            kinds.update(ours[:, 0].tolist())
+    assert kinds == set(range(6))
+
+
+def _by_rule(found: np.ndarray) -> list[list[int]]:
+    return sorted(found.tolist(), key=lambda finding: finding[:2])
+
+
+def test_kernels_are_compiled_for_one_kind_of_arrays_alone() -> None:
+    """Or a request with others would wait for a compiler."""
+    for seed in SEEDS[:30]:
+        decide(*drawn(seed))
+    assert len(gather.gather.signatures) == 1
+    assert len(compiled.judge.signatures) == 1
