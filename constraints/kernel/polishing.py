@@ -3,15 +3,15 @@
 import numpy as np
 
 from constraints.jit import bare, inline, lowest
-from constraints.kernel.board import HARDLY, copy_board, lift, place
+from constraints.kernel.board import HARDLY, SOFTLY, copy_board, lift, place
 from constraints.kernel.layout import LOW_SIX, ONE, ZERO, has
 from constraints.kernel.refilling import fits
 from constraints.kernel.scoring import (
     OBJECTIVE,
-    UNKNOWN,
     compare,
     copy_score,
     is_better,
+    is_clean,
     score_board,
 )
 
@@ -86,11 +86,12 @@ def _swapped(p, board, trial, slot, below, top, score):  # type: ignore[no-untyp
     lift(p, trial, below)
     if stands >= 0:
         lift(p, trial, slot)
-    if not _breaks_nothing_hard(p, trial, lower, slot):
+    clean = is_clean(top)
+    if not _may_stand(p, trial, lower, slot, clean):
         return False
     place(p, trial, slot, lower)
     if stands >= 0:
-        if not _breaks_nothing_hard(p, trial, stands, below):
+        if not _may_stand(p, trial, stands, below, clean):
             return False
         place(p, trial, below, stands)
     if _is_kept(p, board, trial, top, score):
@@ -102,18 +103,20 @@ def _swapped(p, board, trial, slot, below, top, score):  # type: ignore[no-untyp
 
 
 @inline
-def _breaks_nothing_hard(p, board, rank, slot):  # type: ignore[no-untyped-def]
-    bit = ONE << np.uint64(p.tail_count + slot)
+def _may_stand(p, board, rank, slot, clean):  # type: ignore[no-untyped-def]
+    """Tell whether a rank breaks nothing hard, and on a clean page nothing at all."""
+    bit, full = ONE << np.uint64(p.tail_count + slot), ZERO
     for entry in range(p.group_start[rank], p.group_start[rank + 1]):
-        if board.words[HARDLY, p.group_of[entry]] & bit:
-            return False
-    return True
+        full |= board.words[HARDLY, p.group_of[entry]]
+        if clean:
+            full |= board.words[SOFTLY, p.group_of[entry]]
+    return full & bit == ZERO
 
 
 @inline
 def _is_kept(p, board, trial, top, score):  # type: ignore[no-untyped-def]
     """Keep the trial if it is better."""
-    score_board(p, trial, score, UNKNOWN)
+    score_board(p, trial, score, is_clean(top))
     if not is_better(score, top):
         return False
     copy_board(trial, board)
