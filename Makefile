@@ -25,7 +25,7 @@ COMPILED := .venv/kernels.stamp
 .PHONY: help run test check proto lock realpages clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: $(COMPILED) ## start the demo: sample data, a server on 127.0.0.1:50051, one page
 	@$(BIN)/slotwarden demo

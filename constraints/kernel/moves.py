@@ -87,8 +87,6 @@ def _force(p, board, k):  # type: ignore[no-untyped-def]
         if board.slate[other] == rank:
             above = np.int64(other)
     if above >= 0:
-        if p.pinned[above] == rank:
-            return False
         lift(p, board, above)
     lift(p, board, slot)
     _make_room(p, board, slot, rank)

@@ -6,14 +6,14 @@ large table nearly every step waits for memory, so each pass fetches ahead what 
 reads. All words are uint64; numba turns mixed signed arithmetic into floats, hence the casts.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
+
+from constraints.jit import inline, kernel
 
 WIDTH = np.uint64(3)  # words a slot
 NEAR = 4  # slots compared without a branch: a processor guesses wrong where an id stands
@@ -28,22 +28,6 @@ P2 = np.uint64(0xC2B2AE3D27D4EB4F)
 P3 = np.uint64(0x165667B19E3779F9)
 P4 = np.uint64(0x85EBCA77C2B2AE63)
 P5 = np.uint64(0x27D4EB2F165667C5)
-
-
-def _compiled(**options: Any) -> Callable[[Any], Any]:
-    """Compile into numba's cache, or only for this process where nothing can be written."""
-
-    def compile_one(function: Any) -> Any:
-        try:
-            return numba.njit(cache=True, nogil=True, **options)(function)
-        except RuntimeError:  # numba finds no folder for its cache
-            return numba.njit(nogil=True, **options)(function)
-
-    return compile_one
-
-
-inline = _compiled(forceinline=True)
-kernel = _compiled()
 
 
 @inline
