@@ -1,7 +1,10 @@
 """The bench: its pages, its oracle, its judge and its proof."""
 
+import hashlib
 import itertools
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 
 from constraints import kernel
 from constraints.kernel import Tables, reference
+from constraints.program import UTILITY_BITS
 from loadtests.bench import model, oracle, prove
 from loadtests.bench.judge import Verdict, judge
 from loadtests.bench.lay import Family, Shape, Span, tables
@@ -16,7 +20,7 @@ from loadtests.bench.optima import digest, known, optima
 from loadtests.bench.oracle import optimum
 from loadtests.bench.pages import CELLS, REGIMES, SMALL, Cell, page
 from loadtests.bench.peers import PEERS
-from loadtests.bench.wild import KINDS, draw
+from loadtests.bench.wild import KINDS, draw, kind_of
 from tests.programs import SMALL as SMALL_SIZE
 from tests.programs import TINY, program
 
@@ -184,36 +188,154 @@ def test_window_greedy_keeps_its_window_as_long_as_somebody_fits() -> None:
 
 
 def test_wild_pages_are_of_every_kind_and_within_the_limits() -> None:
-    for number in range(10 * len(KINDS)):
-        t = draw(number)
+    for number in range(20 * len(KINDS)):
+        t, rule_count = draw(number)
+        assert rule_count <= 40
+        assert len(t.order) <= 2000
+        assert t.slot_count <= 50
         assert t.tail_count + t.slot_count <= 64
+        assert sorted(t.order.tolist()) == list(range(len(t.order)))
+        assert (np.diff(t.utility[t.order][t.eligible[t.order] > 0]) <= 0).all()
+        assert t.utility.max() == 0 or int(t.utility.max()).bit_length() == UTILITY_BITS
         assert len(t.level) == t.span_start[-1] == len(t.window)
         assert (t.level[t.least > 0] > 0).all()
+        assert np.bincount(t.group_of, minlength=len(t.occupied)).all()
         for start, stop in itertools.pairwise(t.group_start):
             assert len(set(t.group_of[start:stop].tolist())) == stop - start
-        small = draw(number, is_small=True)
+        small = draw(number, is_small=True).tables
         assert len(small.order) <= 60
+        assert small.slot_count <= 12
 
 
+def test_wild_pages_hold_all_that_may_go_wrong() -> None:
+    seen, counts, every = Counter[str](), list[int](), list[str]()
+    for number in range(60 * len(KINDS)):
+        t, kind = draw(number).tables, kind_of(number)
+        width = t.tail_count + t.slot_count
+        tail = np.uint64((1 << t.tail_count) - 1)
+        is_range = (t.window == 0) & (t.least == 0)
+        pins = np.bitwise_count(t.eligible) == 1
+        ours = t.utility[t.eligible > 0]
+        counts.append(len(t.order))
+        found = {
+            "reserved": int(t.open) != (1 << t.slot_count) - 1,
+            "occupied": t.occupied.any(),
+            "long tail": t.tail_count > 30,
+            "wide window": (t.window > width).any(),
+            "into the tail": (t.mask[is_range] & tail).any(),
+            "floor": t.least.any(),
+            "hopeless cap": (t.most == 0).any(),
+            "sunk": t.tier.any(),
+            "removed": not t.eligible.all(),
+            "pin": pins.any() and t.slot_count > 1,
+            "many themes": np.diff(t.group_start).max() >= 24,
+            "all zero": len(ours) > 1 and not ours.any(),
+            "all equal": len(ours) > 1 and ours.min() == ours.max() > 0,
+            "nearly equal": len(ours) > 1 and 0 < ours.max() - ours.min() < 4,
+            "too few": len(t.order) < t.slot_count,
+            "no rule": len(t.level) == 0,
+            kind: True,
+        }
+        every = list(found)[:-1]
+        seen.update(name for name, is_so in found.items() if is_so)
+    assert not ({*every, *KINDS} - {*seen})
+    assert 5 <= np.median(counts) <= 250
+    assert max(counts) > 1900
+
+
+def test_wild_pages_are_mostly_breached_by_who_only_looks_at_worth() -> None:
+    breached = Counter[str]()
+    for number in range(20 * len(KINDS)):
+        t = draw(number).tables
+        slate, left = np.full(t.slot_count, -1), t.order[t.tier[t.order] == 0].tolist()
+        for slot in range(t.slot_count):
+            fits = (one for one in left if int(t.eligible[one]) >> t.tail_count + slot & 1)
+            slate[slot] = next(fits, -1)
+            if slate[slot] >= 0:
+                left.remove(slate[slot])
+        verdict = judge(t, slate)
+        assert verdict.faults == 0
+        breached[kind_of(number)] += verdict.hard > 0
+    assert breached.total() > 10 * len(KINDS)
+    assert min(breached[kind] for kind in KINDS) >= 8
+
+
+def test_a_wild_page_depends_on_nothing_but_its_number() -> None:
+    numbers = range(2 * len(KINDS))
+    forth = [digest(draw(number).tables) for number in numbers]
+    back = [digest(draw(number).tables) for number in reversed(numbers)]
+    assert forth == back[::-1]
+    assert len(set(forth)) == len(forth)
+    whole = hashlib.sha256("".join(forth).encode()).hexdigest()
+    assert whole[:16] == "5efc5b9bbbe4b688"  # on any machine; changes with what is drawn
+
+
+def test_a_proof_compares_every_kind_and_every_count_of_rounds() -> None:
+    every = {number: prove.plan(number) for number in range(200_000)}
+    greedy = [n for n, (rounds, is_plain) in every.items() if is_plain and rounds == 0]
+    improved = {n: rounds for n, (rounds, is_plain) in every.items() if is_plain and rounds}
+    assert (len(greedy), len(improved)) == (4000, 200)
+    assert {*map(kind_of, greedy)} == {*map(kind_of, improved)} == {*KINDS}
+    assert {*improved.values()} == {*range(1, 10), prove.ROUNDS["default"]}
+    others = {(kind_of(n), rounds) for n, (rounds, is_plain) in every.items() if not is_plain}
+    assert len(others) == len(KINDS) * 12
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prove, "CHUNK", 60)
+    monkeypatch.setattr(prove, "AGAIN", 2)
+
+
+@pytest.mark.usefixtures("short")
 def test_a_short_proof_finds_nothing_and_is_continued(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(prove, "CHUNK", 200)
-    row = {"chunk": 0, **prove.chunk(0)}
-    rows = [row | {"is_again": is_again} for is_again in (False, True)]
-    assert prove.report(rows) == 0
-    assert "level-0 breaches: 0 (must be 0)" in capsys.readouterr().out
     state = tmp_path / "done.jsonl"
-    code = prove.code_digest()
-    state.write_text("".join(json.dumps({"code": code, **row}) + "\n" for row in rows))
-    assert len(list(prove.prove(200, 1, state))) == 2
+    (first,) = itertools.islice(prove.prove(180, 1, state, ThreadPoolExecutor), 1)
+    with state.open("a") as stream:
+        stream.write('\n{"code": "ha')  # killed while it wrote
+    rows = list(prove.prove(180, 1, state, ThreadPoolExecutor))
+    assert first in rows
+    assert sorted((row["chunk"], row["is_again"]) for row in rows) == [
+        *((0, False), (0, True), (1, False), (2, False), (2, True)),
+    ]
+    assert prove.main(["--pages", "180", "--state", str(state), "--json"]) == 0  # solves nothing
+    found = json.loads(capsys.readouterr().out)
+    assert (found["pages"], found["again"]) == (180, 120)
+    assert (found["compared_greedy"], found["compared_improved"]) == (4, 1)
+    assert not found["breaches"] + found["differences"] + found["unlike"]
+    assert sum(found["kinds"].values()) == 180
+    assert prove.tell(rows, 1.0) == 0
+    assert "level-0 breaches: 0 (must be 0)" in capsys.readouterr().out
 
 
-def test_a_proof_reports_breaches_and_other_slates(capsys: pytest.CaptureFixture[str]) -> None:
-    row = {"chunk": 0, "is_again": False, "pages": 1000, "breaches": 1, "digest": "a"}
-    rows = [row | {"offending": ["page 7"]}, row | {"is_again": True, "digest": "b"}]
-    assert prove.report(rows) == 1
+@pytest.mark.usefixtures("short")
+def test_a_proof_finds_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prove, "by_reference", lambda t, rounds: np.zeros(0))
+    first = prove.chunk(0) | {"chunk": 0, "is_again": False}
+    monkeypatch.setattr(prove, "solve", lambda t, rounds: np.zeros(t.slot_count, np.int32))
+    broken = prove.chunk(1) | {"chunk": 1, "is_again": False}
+    again = prove.solve_again(0) | {"chunk": 0, "is_again": True}
+    assert prove.tell([first, broken, again], 1.0) == 1
     told = capsys.readouterr()
-    assert "level-0 breaches: 1" in told.out
-    assert "second process: 1 of 1" in told.out
-    assert "page 7" in told.err
+    assert "breaches: 0 " not in told.out
+    assert "by the reference: 4 of 3 greedy, 1 with rounds" in told.out
+    assert "page 25, 1 rounds: not what the reference says" in told.err
+    assert "page 61, " in told.err
+    found = prove.summary([first, again])
+    assert found["breaches"] == 0
+    assert found["unlike"] > 30
+    assert "page 59: another slate in a second process" in found["offending"]
+
+
+def test_a_proof_of_other_code_is_not_gone_on_from(tmp_path: Path) -> None:
+    one = prove.code_digest()
+    assert one == prove.code_digest()
+    (tmp_path / "constraints").mkdir()
+    (tmp_path / "constraints" / "solve.py").write_text("other")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prove, "ROOT", tmp_path)
+        assert prove.code_digest() != one
