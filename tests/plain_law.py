@@ -5,6 +5,7 @@ It takes a rule only for its parameters. It exists to doubt both halves of `cons
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 
 from constraints.facts import date_of
 from constraints.page import Page
@@ -157,6 +158,9 @@ def _crowded(
     places = []
     if rule.most_on_page:
         places.append((rule.most_on_page, range(page.slot_count)))
+    if rule.most_share_of_page:
+        slots = Decimal(repr(rule.most_share_of_page)) * page.slot_count
+        places.append((int(slots) or 1, range(page.slot_count)))
     if rule.most_on_first_screen:
         places.append((rule.most_on_first_screen, range(-_above(page), _screen(page))))
     if rule.most_in_window:

@@ -35,6 +35,8 @@ CORRUPTED: dict[str, list[tuple[Any, ...]]] = {
     "theme_cap": [
         ({"most_on_page": 1, "level": 0},
          [video(themes="x"), video(themes="x")], [0, -1, -1], [0, -1, 1], [2]),
+        ({"most_share_of_page": 0.4, "level": 0},
+         [video(themes="x"), video(themes="x")], [0, -1, -1], [1, -1, 0], [2]),
         ({"most_on_first_screen": 1, "level": 0},
          [video(themes="x"), video(themes="x")], [0, -1, 1], [0, 1, -1], [1]),
         ({"most_in_window": 1, "window_slots": 2, "level": 0},
