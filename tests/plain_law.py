@@ -42,6 +42,8 @@ def unlawful_slots(
             return _crowded(rule, shown, standing, page, aliases)
         case "supported_boost":
             return set()
+        case "pinned_slot":
+            return set()  # it yields to other rules: see `astray`
     raise AssertionError(f"no plain law for {rule.type}")
 
 
@@ -139,6 +141,34 @@ def out_of_order(
     placed = [rows[c] for c in slate if c >= 0]
     sunk = [any("sink" in measures_of(r, row, today) for r in ratings) for row in placed]
     return page.is_recommended and sunk != sorted(sunk)
+
+
+def astray(
+    rules: Sequence[Rule],
+    rows: Sequence[Row],
+    page: Page,
+    slate: Sequence[int],
+    aliases: Mapping[str, str],
+) -> set[int]:
+    """List the slots where a pinned one should stand elsewhere, or another should stand."""
+
+    def may(candidate: int, slot: int) -> bool:
+        alone = [candidate if s == slot else -1 for s in range(page.slot_count)]
+        sinks = out_of_order(rules, [rows[candidate], {"kind": "video"}], page, [0, 1])
+        blocks = (unlawful_slots(rule, rows, {}, page, alone, aliases) for rule in rules)
+        return not (page.reserved >> slot & 1 or sinks or any(blocks))
+
+    home: dict[int, int] = {}
+    for candidate, row in enumerate(rows):
+        pins = [place for rule in rules if rule.type == "pinned_slot" for place in rule.pins]
+        who = row["subject"] if row.get("registered", True) else ""
+        slots = sorted(place.slot - page.first_slot for place in pins if place.id == who)
+        for slot in reversed(slots):
+            if 0 <= slot < page.slot_count and may(candidate, slot):
+                home[candidate] = slot
+    shown = {slot: candidate for slot, candidate in enumerate(slate) if candidate >= 0}
+    kept = set(home.values())
+    return {s for s, c in shown.items() if home.get(c, s) != s or (c not in home and s in kept)}
 
 
 def _themes(row: Row, aliases: Mapping[str, str]) -> set[str]:
