@@ -19,6 +19,20 @@ class Cause(IntEnum):
     FLOOR = 5  # a floor needed the slot
     DISPLACED = 6  # another candidate stands there, for that one's reason
     WITHDRAWN = 7  # the verifier emptied its slot
+    PINNED = 8  # a pin gives it its slot
+    KEPT = 9  # the slot is kept for whom a pin names
+
+
+class Void(IntEnum):
+    """Why a pin does not hold."""
+
+    NOT_OFFERED = 1  # nothing offered is registered under its id
+    RESERVED = 2  # the caller fills the slot itself
+    BLOCKED = 3  # it may not stand in the slot
+    SUNK = 4  # it stands below all others
+    PINNED_ABOVE = 5  # another rule pins it to a slot above, which is open to it
+    TAKEN = 6  # another candidate pinned to the slot stands there
+    NO_ROOM = 7  # a hard cap is full there, or the verifier emptied the slot, which stays empty
 
 
 class SlotState(IntEnum):
@@ -38,7 +52,7 @@ class Reason:
         cause: how it acted.
         ratio: factor on the utility, for WEIGHTED, and of the other for DISPLACED; else 1.
         group: group at fault among the rule's, for CAPPED and what follows from it; else -1.
-        by: candidate that stands there instead, for FLOOR and DISPLACED; else -1.
+        by: candidate that stands there instead, for FLOOR, DISPLACED and KEPT; else -1.
         source: row of the law it rests on.
         slot: slot it speaks of: the one a move wanted, or the first one a block left it; else -1.
     """
@@ -63,7 +77,7 @@ class Placement:
         candidate: index in the request, -1 unless filled.
         utility, scored: as received, and after weights; 0 unless filled.
         is_registered: False when the candidate's kind is only its caller's word.
-        reasons: rules that weighed, sank or floored the candidate here.
+        reasons: rules that pinned, weighed, sank or floored the candidate here.
     """
 
     slot: int
@@ -103,6 +117,27 @@ class Blocked:
 
 
 @dataclass(frozen=True, slots=True)
+class VoidPin:
+    """A pin that does not hold on the page.
+
+    Attributes:
+        rule_id: the rule that pins.
+        slot: of this page.
+        subject: id of whom it pins.
+        void: why it does not hold.
+        candidate: the most useful one it names, -1 when none is offered.
+        reasons: rules that keep it out of the slot; none for NOT_OFFERED and RESERVED.
+    """
+
+    rule_id: str
+    slot: int
+    subject: str
+    void: Void
+    candidate: int = -1
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """A lawful slate and why. A pure function of candidates, facts, page and policy.
 
@@ -110,6 +145,7 @@ class Decision:
         placements: one a slot, in order.
         moves: in order of the slot wanted.
         blocked: the most useful first, at most BLOCKED_MAX; `blocked_count` counts all.
+        void_pins: by slot; a page of the surface that does not hold a pin's slot says nothing.
         relaxed: soft rules given up, as the verifier counted them.
         shadow: what rules in shadow mode object to; they decided nothing.
         withdrawn: hard violations the verifier found and emptied; any is an alarm.
@@ -128,6 +164,7 @@ class Decision:
     moves: tuple[Move, ...]
     blocked: tuple[Blocked, ...]
     blocked_count: int
+    void_pins: tuple[VoidPin, ...]
     relaxed: tuple[Violation, ...]
     shadow: tuple[Violation, ...]
     withdrawn: tuple[Violation, ...]

@@ -21,6 +21,17 @@ class Barred:
 
 
 @dataclass(frozen=True, slots=True)
+class Fixed:
+    """Whoever is offered with a verdict of `slot_of` stands in its slot or nowhere on the page.
+
+    And nobody else stands there. Not asked of one who may not stand there, being barred, sunk or
+    kept out by the caller, nor of one for whom that holds of a slot further up.
+    """
+
+    slot_of: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Below:
     """Nothing without one of the page's sinking verdicts stands below one of `verdicts`."""
 
@@ -58,7 +69,7 @@ class Least:
     level: int
 
 
-Demand = Barred | Below | WeightAtMost | Most | Least
+Demand = Barred | Fixed | Below | WeightAtMost | Most | Least
 
 
 class Claims(NamedTuple):

@@ -19,6 +19,23 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """Show a candidate in `slot` and nowhere else on the page, and nobody else there.
+
+    Void where a block or the caller keeps it out of the slot, where it is sunk, where another rule
+    pins it above, and where it is not offered: then it, and the slot, are as any other. Of several
+    candidates pinned to one slot one stands there, and the others nowhere.
+
+    Attributes:
+        slot: of this page.
+        subject: id of whom it pins, for the report of a void pin.
+    """
+
+    slot: int
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cap:
     """Show at most `most` of a group in `slots`, or in any run of `window_slots`.
 
@@ -54,5 +71,5 @@ class Sink:
     """Place a candidate below every unsunk candidate of the page (排序沉底)."""
 
 
-RowEffect = Block | Weight | Sink  # asked for a candidate by its own verdict
+RowEffect = Block | Pin | Weight | Sink  # asked for a candidate by its own verdict
 GroupEffect = Cap | Floor  # asked for all candidates of a group together

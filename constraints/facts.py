@@ -4,6 +4,7 @@ A value is known or UNKNOWN (0); a rule takes the strict side of an unknown one.
 counted from 1970-01-01 in Asia/Shanghai; an interval is half-open, [from, until).
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, timedelta
@@ -121,6 +122,19 @@ def date_of(day: int) -> date:
     return _EPOCH + timedelta(days=day)
 
 
+def subject_keys(ids: Iterable[str]) -> WordArray:
+    """Return the key of each id, (n,) uint64, 0 for an empty one: 8 bytes of its BLAKE2b.
+
+    LIMIT: two ids share a key once in 2**64 pairs, and nobody can choose one to match another's.
+    """
+    return np.array([_key(text) if text else 0 for text in ids], np.uint64)
+
+
+def _key(text: str) -> int:
+    raw = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "little") or 1
+
+
 def _parse_enum(enum: type[IntEnum], text: str) -> int:
     member = enum.__members__.get(text.upper())
     if member is None or member == 0:
@@ -149,6 +163,8 @@ class Facts:
 
     Attributes:
         is_registered: (n,) bool; False: nobody registered it, its kind is the caller's word.
+        subject: (n,) uint64 key of the id it is registered under, see `subject_keys`; 0: nobody
+            registered it. Candidates that stand for one subject have its key.
         kind: (n,) uint8 `Kind`.
         document, document_status: (n,) uint8; `Document`, `DocumentStatus`.
         document_from, document_until: (n,) int32 days between which the document is valid.
@@ -162,6 +178,7 @@ class Facts:
     """
 
     is_registered: BoolArray = _column(np.bool_, internal=True)
+    subject: WordArray = _column(np.uint64, internal=True)
     kind: IntArray = _column(np.uint8, enum=Kind)
     document: IntArray = _column(np.uint8, enum=Document, ages=True)
     document_status: IntArray = _column(np.uint8, enum=DocumentStatus, ages=True)

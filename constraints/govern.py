@@ -13,6 +13,7 @@ from constraints.errors import UnlawfulSlateError
 from constraints.facts import Facts, IntArray
 from constraints.offer import Candidates, Offer
 from constraints.page import Page
+from constraints.pinning import void_pins
 from constraints.policy import Policy
 from constraints.program import DISCOUNT, Program
 from constraints.reasons import Reasons
@@ -80,6 +81,7 @@ def decide(
         moves=moves,
         blocked=blocked,
         blocked_count=blocked_count,
+        void_pins=void_pins(reasons, page) if steering.shape.pins else (),
         relaxed=tuple(judgement.violations),
         shadow=tuple(judgement.shadow),
         withdrawn=tuple(withdrawn),

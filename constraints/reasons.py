@@ -7,12 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from constraints.catalogue import QUARANTINE, QUARANTINED
+from constraints.because import Because
 from constraints.decision import BLOCKED_MAX, Blocked, Cause, Move, Reason
-from constraints.effects import Block, Sink, Weight
 from constraints.facts import FloatArray, IntArray
 from constraints.rule import Rule, Violation
-from constraints.shape import Asked, Shape
 from constraints.steering import Steering
 
 OVERTAKEN_MAX: Final = 20  # LIMIT: candidates asked whether a floor's title overtook them
@@ -25,49 +23,6 @@ def best(utility: FloatArray, count: int) -> IntArray:
         least = np.partition(utility, len(utility) - count)[len(utility) - count]
         some = np.flatnonzero(utility >= least)
     return some[np.argsort(-utility[some], kind="stable")][:count]
-
-
-class Because:
-    """What rules ask of one class of candidates on one shape of page; made once, then looked up.
-
-    Attributes:
-        weights, sinks: reasons of what weighs and sinks it.
-    """
-
-    def __init__(self, one: int, shape: Shape, asked: Asked) -> None:
-        blocks: list[tuple[int, Reason]] = []
-        sinks: list[Reason] = []
-        weights: list[Reason] = []
-        if one == QUARANTINED:
-            blocks.append((shape.page.slots, Reason(QUARANTINE, Cause.BLOCKED)))
-        for rule, column, effects in zip(shape.rules, shape.columns, shape.effects, strict=True):
-            verdict = int(asked.verdicts[one, column])
-            source = rule.source_of(verdict)
-            for effect in effects.get(verdict, ()):
-                match effect:
-                    case Block(slots):
-                        blocks.append((slots, Reason(rule.id, Cause.BLOCKED, source=source)))
-                    case Sink():
-                        sinks.append(Reason(rule.id, Cause.SUNK, source=source))
-                    case Weight(ratio) if ratio != 1:
-                        weights.append(Reason(rule.id, Cause.WEIGHTED, ratio, source=source))
-        self.weights, self.sinks, self._blocks = tuple(weights), tuple(sinks), blocks
-        self._kept_out: dict[int, tuple[list[Reason], list[Reason]]] = {}
-
-    def blocked(self, open_slots: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return rule ids and sources of the blocks on open slots."""
-        named = [reason for slots, reason in self._blocks if slots & open_slots]
-        return tuple(r.rule_id for r in named), tuple(r.source for r in named)
-
-    def kept_out(self, slot: int) -> tuple[list[Reason], list[Reason]]:
-        """Return the blocks and sinks that keep it out of a slot, and the weights that do."""
-        known = self._kept_out.get(slot)
-        if known is None:
-            blocks = [reason for slots, reason in self._blocks if slots >> slot & 1]
-            first = [replace(reason, slot=slot) for reason in dict.fromkeys([*blocks, *self.sinks])]
-            last = [replace(reason, slot=slot) for reason in self.weights if reason.ratio < 1]
-            known = self._kept_out[slot] = first, last
-        return known
 
 
 class Reasons:
@@ -98,6 +53,7 @@ class Reasons:
         self._class_of, self._label = steering.class_of.data, steering.group_label.data
         self._start, self._group_of = program.group_start.data, program.group_of.data
         self._family, self._occupied = steering.group_family.data, program.occupied.data
+        self._keepers = self._find_keepers()
         self._standing: dict[int, int] = {}  # group → positions of its members on this page
         for candidate, slot in self.slot_of.items():
             position = 1 << self.program.tail_count + slot
@@ -125,18 +81,70 @@ class Reasons:
         nowhere = np.flatnonzero(self.program.eligible == 0)
         listed = nowhere[best(self.utility[nowhere], BLOCKED_MAX)].tolist()
         because = {self._class_of[c]: self._because(c) for c in listed}
-        named = {one: why.blocked(self.program.open) for one, why in because.items()}
+        named = {one: self._nowhere(why) for one, why in because.items()}
         found = tuple(Blocked(c, *named[self._class_of[c]]) for c in listed)
         return found, len(nowhere)
 
+    def _nowhere(self, because: Because) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return rule ids and sources of what keeps candidates of a class out of every slot."""
+        ids, sources = because.blocked(self.program.open)
+        kept = (r for slot, pins in self._keepers.items() if not because.barred(slot) for r in pins)
+        pins = dict.fromkeys((r.rule_id, r.source) for r in kept)
+        return (*ids, *(pin[0] for pin in pins)), (*sources, *(pin[1] for pin in pins))
+
     def own(self, candidate: int) -> tuple[Reason, ...]:
-        """List the rules that weighed, sank or floored a candidate on the page."""
+        """List the rules that pinned, weighed, sank or floored a candidate on the page."""
         because, slot = self._because(candidate), self.slot_of[candidate]
+        pins = self.pinned_at(candidate, slot) if self.home_of(candidate) == slot else ()
         floors = self._floors(candidate, slot)
         if floors and self._overtakes(candidate, slot):
             served = [Reason(rule.id, Cause.FLOOR, source=rule.source) for rule in floors]
-            return (*because.weights, *because.sinks, *served)
-        return because.weights + because.sinks
+            return (*pins, *because.weights, *because.sinks, *served)
+        return pins + because.weights + because.sinks
+
+    def home_of(self, candidate: int) -> int:
+        """Return the slot a pin gives a candidate, -1 for none."""
+        if self.steering.home is None:
+            return -1
+        position = int(self.steering.home[candidate]).bit_length() - 1
+        return position - self.program.tail_count if position >= 0 else -1
+
+    def pinned_at(self, candidate: int, slot: int) -> tuple[Reason, ...]:
+        """List the pins of a candidate to a slot."""
+        return tuple(self._because(candidate).pins.get(slot, ()))
+
+    def barred(self, candidate: int, slot: int) -> tuple[tuple[Reason, ...], tuple[Reason, ...]]:
+        """Return what blocks a candidate from a slot, and what sinks it."""
+        because = self._because(candidate)
+        return because.barred(slot), because.sinks
+
+    def no_room(self, candidate: int, slot: int) -> tuple[Reason, ...]:
+        """Say why a candidate is not in a slot that is open to it alone."""
+        violation = self.withdrawn.get(candidate)
+        if violation is not None:
+            return (Reason(violation.rule_id, Cause.WITHDRAWN, group=violation.group, slot=slot),)
+        return tuple(self._caps(candidate, slot, 1 << slot))
+
+    def _find_keepers(self) -> dict[int, list[Reason]]:
+        """Return slot → the pins that keep it for whom they name."""
+        found: dict[int, dict[Reason, None]] = {}
+        home = self.steering.home
+        pinned = [] if home is None else np.flatnonzero(home).tolist()
+        for candidate in pinned:
+            slot = self.home_of(candidate)
+            found.setdefault(slot, {}).update(dict.fromkeys(self.pinned_at(candidate, slot)))
+        return {slot: [*found[slot]] for slot in sorted(found)}
+
+    def _strayed(self, candidate: int, slot: int) -> tuple[Reason, ...]:
+        """Say which pins keep a candidate out of a slot: its own, or those of others."""
+        home = self.home_of(candidate)
+        if home < 0:
+            by = self.slate[slot]
+            kept = self._keepers.get(slot, ())
+            return tuple(Reason(r.rule_id, Cause.KEPT, 1.0, -1, by, r.source, slot) for r in kept)
+        if home == slot:
+            return ()
+        return tuple(replace(r, slot=slot) for r in self.pinned_at(candidate, home))
 
     def _because(self, candidate: int) -> Because:
         """Look up what is asked of a candidate's class, once for all pages of the shape."""
@@ -151,14 +159,15 @@ class Reasons:
         if violation is not None:
             return (Reason(violation.rule_id, Cause.WITHDRAWN, group=violation.group),)
         found = self._at(candidate, slot)
-        if found and found[0].cause == Cause.BLOCKED:
+        if found and found[0].cause in (Cause.BLOCKED, Cause.KEPT):
             found += self._below_the_block(candidate, slot)
         return found
 
     def _at(self, candidate: int, slot: int) -> tuple[Reason, ...]:
         """Say why a candidate does not stand in a slot."""
         first, last = self._because(candidate).kept_out(slot)
-        found = (*first, *self._caps(candidate, slot), *last)
+        pins = self._strayed(candidate, slot) if self._keepers else ()
+        found = (*first, *pins, *self._caps(candidate, slot), *last)
         return found or self._displaced(candidate, slot) or self._arranged(candidate, slot)
 
     def _below_the_block(self, candidate: int, slot: int) -> tuple[Reason, ...]:

@@ -9,6 +9,7 @@ the law, never from the steering half; both give the same verdicts.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 from typing import Annotated, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -32,6 +33,7 @@ RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Level = Annotated[int, Field(ge=HARD, le=LEVEL_MAX)]
 SoftLevel = Annotated[int, Field(ge=1, le=LEVEL_MAX)]
+Share = Annotated[float, Field(gt=0, le=1)]
 Value = TypeVar("Value")
 
 
@@ -57,6 +59,11 @@ def in_force(table: tuple[Dated[Value], ...], day: Day) -> Value | None:
         if day_of(entry.since) <= day:
             current = entry.value
     return current
+
+
+def as_written(share: float) -> Fraction:
+    """Return a share as its author wrote it: 0.3 is three tenths, and not a bit less."""
+    return Fraction(str(share))
 
 
 @dataclass(frozen=True, slots=True)

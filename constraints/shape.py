@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from constraints.catalogue import LABELS, QUARANTINED, SHAPES_MAX, Column
-from constraints.effects import HARD, Block, Cap, Floor, GroupEffect, RowEffect, Sink, Weight
+from constraints.effects import HARD, Block, Cap, Floor, GroupEffect, Pin, RowEffect, Sink, Weight
 from constraints.facts import BoolArray, FloatArray, IntArray, WordArray
 from constraints.page import Page, slots_from
 from constraints.policy import Policy
@@ -21,6 +21,15 @@ from constraints.program import UNCAPPED
 from constraints.rule import Rule, Verdicts
 
 VERDICTS: Final = 256
+
+
+class Pinned(NamedTuple):
+    """What one rule pins: whom its `verdict` names, to a slot of the page."""
+
+    slot: int
+    rule: int
+    verdict: int
+    subject: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +41,7 @@ class Shape:
         rules: the r rules that steer it, in policy order.
         columns: of each rule, its column in a catalogue's verdicts.
         effects, group_effects: what each asks for.
+        pins: what is pinned, by slot and rule.
         weight_range: smallest and largest product of weights.
     """
 
@@ -40,6 +50,7 @@ class Shape:
     columns: tuple[int, ...]
     effects: tuple[dict[int, tuple[RowEffect, ...]], ...]
     group_effects: tuple[tuple[GroupEffect, ...], ...]
+    pins: tuple[Pinned, ...]
     weight_range: tuple[float, float]
 
     @property
@@ -54,12 +65,21 @@ def shape_of(policy: Policy, page: Page) -> Shape:
     """Return what a policy asks on a kind of page, given by its `shape`."""
     found = policy.rules_for(page)
     rules = tuple(found.values())
+    effects = tuple(dict(rule.effects(page)) for rule in rules)
+    pins = (
+        Pinned(effect.slot, rule, verdict, effect.subject)
+        for rule, asked in enumerate(effects)
+        for verdict, each in asked.items()
+        for effect in each
+        if isinstance(effect, Pin)
+    )
     return Shape(
         page,
         rules,
         tuple(found),
-        tuple(dict(rule.effects(page)) for rule in rules),
+        effects,
         tuple(rule.group_effects(page) for rule in rules),
+        tuple(sorted(pins)),
         policy.weight_range,
     )
 
@@ -114,6 +134,8 @@ class Asked:
 
     Attributes:
         tables: for the gatherer.
+        pinned: (c,) uint64 positions each class is pinned to and may take, 0 when it is sunk; None
+            when nothing is pinned, as on most pages.
         weighers: ids of the w rules that weigh, in policy order.
         factors: (w, c) float64, what each puts on each class.
         verdicts: (c, columns) uint8, as in `Column`.
@@ -122,6 +144,7 @@ class Asked:
     """
 
     tables: Tables
+    pinned: WordArray | None
     weighers: tuple[str, ...]
     factors: FloatArray
     verdicts: Verdicts
@@ -153,7 +176,16 @@ def asked_of(shape: Shape, column: Column) -> Asked:
         *_families(shape, classes),
     )
     table = np.array([*factors.values()]).reshape(len(factors), len(classes))
-    return Asked(tables, tuple(factors), table, classes, _as_numbers(tables))
+    pinned = _pinned(shape, classes, tables) if shape.pins else None
+    return Asked(tables, pinned, tuple(factors), table, classes, _as_numbers(tables))
+
+
+def _pinned(shape: Shape, classes: Verdicts, tables: Tables) -> WordArray:
+    pinned = np.zeros(len(classes), np.uint64)
+    for pin in shape.pins:
+        position = np.uint64(1 << tables.tail_count + pin.slot)
+        pinned[classes[:, shape.columns[pin.rule]] == pin.verdict] |= position
+    return np.where(tables.tier == 0, pinned & tables.eligible, np.uint64(0))
 
 
 def _as_numbers(t: Tables) -> tuple[tuple[Span, ...], ...]:

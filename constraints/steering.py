@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from constraints.demands import Claims
-from constraints.facts import FloatArray, IntArray
+from constraints.facts import FloatArray, IntArray, WordArray
 from constraints.offer import Offer
 from constraints.page import Page
 from constraints.policy import Policy
@@ -30,6 +30,8 @@ class Steering:
         weight: (n,) float64, product of all weights, clipped.
         group_label, group_family: (g,) int32, label and family of each group.
         unit: what 1 of the objective is worth, in utility in slot 0.
+        home: (n,) uint64 position each candidate is pinned to, 0 where its pins are void or it has
+            none; None when nothing is pinned.
     """
 
     program: Program
@@ -40,6 +42,7 @@ class Steering:
     group_label: IntArray
     group_family: IntArray
     unit: float
+    home: WordArray | None = None
 
     def claims(self, slate: IntArray) -> Claims:
         """Return the factors put on the placements of a slate; it may hold anything."""
@@ -72,14 +75,18 @@ def compile_program(offer: Offer, page: Page, policy: Policy) -> Steering:
     )
     weighted = np.max(offer.utility * g.weight, initial=0.0, where=g.eligible != 0)
     unit = math.ldexp(1.0, math.frexp(weighted)[1] - UTILITY_BITS) / int(DISCOUNT[0])
+    eligible, utility, home = g.eligible, g.utility, None
+    if asked.pinned is not None:
+        eligible, home = _pinned(eligible, asked.pinned[g.class_of])
+        utility = np.where(eligible != 0, utility, 0)
     spans = Spans(g.span_start, g.level, g.least, g.most, g.mask, g.window, g.rule)
     program = Program(
         slot_count=page.slot_count,
         tail_count=page.tail_count,
         open=page.open,
         order=g.order,
-        utility=g.utility,
-        eligible=g.eligible,
+        utility=utility,
+        eligible=eligible,
         tier=g.tier,
         group_start=g.group_start,
         group_of=g.group_of,
@@ -87,5 +94,21 @@ def compile_program(offer: Offer, page: Page, policy: Policy) -> Steering:
         spans=spans,
     )
     return Steering(
-        program, shape, asked, g.class_of, g.weight, g.group_label, g.group_family, unit
+        program, shape, asked, g.class_of, g.weight, g.group_label, g.group_family, unit, home
     )
+
+
+def _pinned(eligible: WordArray, pinned: WordArray) -> tuple[WordArray, WordArray]:
+    """Leave the pinned their slot, the highest that is open to them, and the others the rest.
+
+    Args:
+        eligible: (n,) positions that blocks and the caller leave each.
+        pinned: (n,) those of them, reserved ones included, that pins name.
+
+    Returns:
+        (n,) eligible positions, and (n,) the pinned one or 0.
+    """
+    open_to = eligible & pinned
+    home = open_to & (~open_to + np.uint64(1))  # its lowest bit
+    kept = np.bitwise_or.reduce(home, initial=np.uint64(0))
+    return np.where(home != 0, home, eligible & ~kept), home

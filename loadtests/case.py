@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final, TypeAlias
 
 from loadtests.reading import factor, is_sunk, is_supported, may_stand_from
@@ -91,11 +92,12 @@ class Case:
             top = range(min(rule["first_slots"], len(slate)))
             high = [(self.others | ours)[s] for s in top if s in ours or s in self.others]
             have = sum(is_supported(rule, one, self.view) for one in high)
-            found[rule["id"], ""] += max(rule["least"] - have, 0)
+            least = rule.get("least") or -(-_part(rule["least_share"], len(top)) // 1)
+            found[rule["id"], ""] += max(int(least) - have, 0)
         return +found
 
     def _floors(self) -> list[Rule]:
-        return [r for r in self.rules if r.get("least") and self.view.first_slot == 0]
+        return [r for r in self.rules if r.get("first_slots") and self.view.first_slot == 0]
 
     def measure(self, slate: Slate) -> tuple[int, ...]:
         """Return what a slate gives up: empty slots, then breaks by level, the precious first."""
@@ -209,6 +211,11 @@ def prepare(page: Mapping[str, Any], ledger: Ledger, law: Law, today: str, *, ag
     )
 
 
+def _part(share: float, slots: int) -> Fraction:
+    """Return a share of so many slots, the share read as it is written."""
+    return Fraction(repr(share)) * slots
+
+
 def _caps(rule: Rule, view: View, above: int) -> list[Cap]:
     """List where a rule counts: every run of so many slots, the page, the first screen.
 
@@ -221,8 +228,11 @@ def _caps(rule: Rule, view: View, above: int) -> list[Cap]:
         last = max(first, view.slot_count - width)
         runs = tuple(range(start, start + width) for start in range(first, last + 1))
         caps.append(Cap(rule, rule["most_in_window"], runs))
-    if rule.get("most_on_page"):
-        caps.append(Cap(rule, rule["most_on_page"], (range(view.slot_count),)))
+    on_page = [rule["most_on_page"]] if rule.get("most_on_page") else []
+    if rule.get("most_share_of_page"):
+        on_page.append(max(int(_part(rule["most_share_of_page"], view.slot_count)), 1))
+    if on_page:
+        caps.append(Cap(rule, min(on_page), (range(view.slot_count),)))
     if rule.get("most_on_first_screen") and view.screen:
         screen = range(-view.first_slot, view.screen)
         caps.append(Cap(rule, rule["most_on_first_screen"], (screen,)))

@@ -38,10 +38,12 @@ _FIELDS: Final = {
     "registered_only": {"slots"},
     "room_rating": {"demote", "sink", "stop", "remove", "rating_days_max", "order_source"},
     "supported_boost": {
-        "national_ratio", "provincial_ratio", "plan_ratio", "least", "first_slots", "level",
+        "national_ratio", "provincial_ratio", "plan_ratio", "least", "least_share",
+        "first_slots", "level",
     },
     "theme_cap": {
-        "most_in_window", "window_slots", "most_on_page", "most_on_first_screen", "kinds", "level",
+        "most_in_window", "window_slots", "most_on_page", "most_share_of_page",
+        "most_on_first_screen", "kinds", "level",
     },
 }  # fmt: skip
 

@@ -33,6 +33,14 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "floor": "为保底名额让位",
         "displaced": "让位",
         "withdrawn": "复核撤下",
+        "pinned": "固定位",
+        "kept": "该位已固定给其他内容",
+        "void_pin": "固定位未生效：{rule}，{title} → 第 {slot} 位：{why}",
+        "not_offered": "候选中没有",
+        "slot_reserved": "该位由调用方自填",
+        "pinned_above": "已固定在更靠前的位置",
+        "taken": "该位由另一固定内容占用",
+        "no_room": "该位无法放入，留空",
         "rules": "规则与条文",
         "rule": "规则",
         "article": "条文",
@@ -63,6 +71,14 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "floor": "gives way to a floor",
         "displaced": "gives way",
         "withdrawn": "withdrawn by the verifier",
+        "pinned": "pinned",
+        "kept": "another is pinned to the slot",
+        "void_pin": "void pin: {rule}, {title} → slot {slot}: {why}",
+        "not_offered": "not among the candidates",
+        "slot_reserved": "the caller fills the slot",
+        "pinned_above": "pinned to a slot above",
+        "taken": "another pinned to the slot stands there",
+        "no_room": "no room for it, the slot stays empty",
         "rules": "rules and articles",
         "rule": "rule",
         "article": "article",
@@ -80,6 +96,17 @@ _CAUSES: Final = {
     out.CAUSE_FLOOR: "floor",
     out.CAUSE_DISPLACED: "displaced",
     out.CAUSE_WITHDRAWN: "withdrawn",
+    out.CAUSE_PINNED: "pinned",
+    out.CAUSE_KEPT: "kept",
+}
+_VOIDS: Final = {
+    out.VOID_CAUSE_NOT_OFFERED: "not_offered",
+    out.VOID_CAUSE_RESERVED: "slot_reserved",
+    out.VOID_CAUSE_BLOCKED: "blocked",
+    out.VOID_CAUSE_SUNK: "sunk",
+    out.VOID_CAUSE_PINNED_ABOVE: "pinned_above",
+    out.VOID_CAUSE_TAKEN: "taken",
+    out.VOID_CAUSE_NO_ROOM: "no_room",
 }
 
 
@@ -221,9 +248,18 @@ class PageView:
             table.add_row(rule, Text(self._cited(citation)), Text(quote))
         return table
 
+    def _void(self, pin: out.VoidPin) -> str:
+        """Say why a pin does not hold, with the first rule that keeps it out."""
+        why = self._word(_VOIDS.get(pin.cause, "no_room"))
+        named = [f"{reason.rule_id} · {self._article(reason)}" for reason in pin.reasons[:1]]
+        title = self._name(pin.subject_id)
+        told = " · ".join([why, *named])
+        return self._word("void_pin", rule=pin.rule_id, title=title, slot=pin.slot, why=told)
+
     def _footer(self) -> Text:
         decision, lines = self.reply.decision, []
         lines.append(self._word("blocked_count", count=decision.blocked_count))
+        lines += [self._void(pin) for pin in decision.void_pins]
         for finding in decision.relaxed:
             group = self._group(finding.group)
             over = self._word("over", rule=finding.rule_id, group=group, count=finding.count)

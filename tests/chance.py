@@ -14,7 +14,7 @@ from constraints.law import law_rows
 from constraints.offer import Candidates
 from constraints.page import POSITIONS_MAX, Page
 from constraints.policy import WEIGHT_RANGE
-from constraints.rule import Rule
+from constraints.rule import Dated, Rule
 from constraints.vocabulary import Vocabulary
 from tests import make
 
@@ -22,6 +22,7 @@ DAYS = [
     *(date(2022, 5, 31), date(2022, 6, 1), date(2022, 11, 14), date(2023, 6, 1)),
     *(date(2024, 2, 4), date(2024, 2, 5), date(2024, 6, 1), make.TODAY),
 ]
+SUBJECTS = [*law_rows()]  # the only texts in rules are rows of the law: so pins may name some
 TAGS = ["霸总", "总裁", "甜宠", "逆袭", "古装", "悬疑"]
 ALIASES = {"总裁": "霸总"}
 
@@ -90,6 +91,8 @@ def instance(*names: object, count_max: int = 16, slots_max: int = 10) -> Instan
     rng, vocabulary = seeded("instance", *names), Vocabulary(ALIASES)
     day = rng.choice(DAYS)
     told = [row(rng, day) for _ in range(rng.randint(0, count_max))]
+    who = seeded("subjects", *names)
+    told = [each | {"subject": who.choice([*SUBJECTS, ""])} for each in told]
     worth = [rng.uniform(0, 10) for _ in told]
     tail, reserved, fields = _page(rng, day, slots_max)
     drawn = make.candidates(told, worth, vocabulary, tail=tail, reserved=reserved)
@@ -162,8 +165,8 @@ def _value(rng: random.Random, kind: Any, metadata: Any = ()) -> Any:
         return kind(**{k: _value(rng, f.annotation, f.metadata) for k, f in _fields(kind)})
     if kind is date:
         return rng.choice(DAYS)
-    if kind is str:  # the only texts in rules are rows of the law
-        return rng.choice([*law_rows()])
+    if kind is str:
+        return rng.choice(SUBJECTS)
     return _number(rng, kind, metadata)
 
 
@@ -173,7 +176,7 @@ def _fields(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
 
 def _in_order(drawn: list[Any]) -> list[Any]:
     """Sort dated entries and drop what repeats, as a careful author would."""
-    if drawn and isinstance(drawn[0], BaseModel):
+    if drawn and isinstance(drawn[0], Dated):
         return sorted({entry.since: entry for entry in drawn}.values(), key=lambda e: e.since)
     return list(dict.fromkeys(drawn))
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from constraints.demands import Claims
-from constraints.facts import Facts, day_of
+from constraints.facts import Facts, day_of, subject_keys
 from constraints.govern import Solver
 from constraints.offer import Candidates
 from constraints.page import Page
@@ -59,11 +59,16 @@ def themes(aliases: Mapping[str, str] | Vocabulary | None = None) -> Vocabulary:
 def facts(
     rows: Iterable[Mapping[str, Any]], aliases: Mapping[str, str] | Vocabulary | None = None
 ) -> Facts:
-    """Read rows of text; a row with `registered` False is one that nobody registered."""
+    """Read rows of text; a row with `registered` False is one that nobody registered.
+
+    A row is registered under its `subject`, or its `id`.
+    """
     told = list(rows)
     table = Facts.from_rows(told, themes(aliases))
     registered = np.array([row.get("registered", True) for row in told], np.bool_)
-    return table.with_columns(is_registered=registered)
+    ids = (row.get("subject", row.get("id", "")) for row in told)
+    keys = np.where(registered, subject_keys(ids), np.uint64(0))
+    return table.with_columns(is_registered=registered, subject=keys)
 
 
 def candidates(

@@ -5,6 +5,7 @@ It takes a rule only for its parameters. It exists to doubt both halves of `cons
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 
 from constraints.facts import date_of
 from constraints.page import Page
@@ -41,6 +42,8 @@ def unlawful_slots(
             return _crowded(rule, shown, standing, page, aliases)
         case "supported_boost":
             return set()
+        case "pinned_slot":
+            return set()  # it yields to other rules: see `astray`
     raise AssertionError(f"no plain law for {rule.type}")
 
 
@@ -140,6 +143,34 @@ def out_of_order(
     return page.is_recommended and sunk != sorted(sunk)
 
 
+def astray(
+    rules: Sequence[Rule],
+    rows: Sequence[Row],
+    page: Page,
+    slate: Sequence[int],
+    aliases: Mapping[str, str],
+) -> set[int]:
+    """List the slots where a pinned one should stand elsewhere, or another should stand."""
+
+    def may(candidate: int, slot: int) -> bool:
+        alone = [candidate if s == slot else -1 for s in range(page.slot_count)]
+        sinks = out_of_order(rules, [rows[candidate], {"kind": "video"}], page, [0, 1])
+        blocks = (unlawful_slots(rule, rows, {}, page, alone, aliases) for rule in rules)
+        return not (page.reserved >> slot & 1 or sinks or any(blocks))
+
+    home: dict[int, int] = {}
+    for candidate, row in enumerate(rows):
+        pins = [place for rule in rules if rule.type == "pinned_slot" for place in rule.pins]
+        who = row["subject"] if row.get("registered", True) else ""
+        slots = sorted(place.slot - page.first_slot for place in pins if place.id == who)
+        for slot in reversed(slots):
+            if 0 <= slot < page.slot_count and may(candidate, slot):
+                home[candidate] = slot
+    shown = {slot: candidate for slot, candidate in enumerate(slate) if candidate >= 0}
+    kept = set(home.values())
+    return {s for s, c in shown.items() if home.get(c, s) != s or (c not in home and s in kept)}
+
+
 def _themes(row: Row, aliases: Mapping[str, str]) -> set[str]:
     tags = {tag for tag in row.get("themes", "").split("|") if tag}
     return {aliases.get(tag, tag) for tag in tags} or {"unknown"}
@@ -157,6 +188,9 @@ def _crowded(
     places = []
     if rule.most_on_page:
         places.append((rule.most_on_page, range(page.slot_count)))
+    if rule.most_share_of_page:
+        slots = Decimal(repr(rule.most_share_of_page)) * page.slot_count
+        places.append((int(slots) or 1, range(page.slot_count)))
     if rule.most_on_first_screen:
         places.append((rule.most_on_first_screen, range(-_above(page), _screen(page))))
     if rule.most_in_window:

@@ -27,7 +27,7 @@ PAGE = {
 }
 OUTCOME = {
     *("slate", "decided_by", "because", "blocked", "left_alone", "relaxed", "shadow", "scored"),
-    *("sources", "rules_in_force"),
+    *("sources", "rules_in_force", "void_pins"),
 }
 
 
@@ -86,7 +86,7 @@ CASES = list(_cases())
 def _row(entry: dict[str, Any]) -> make.Row:
     build = {"room": make.room, "video": make.video}.get(entry.get("kind", "drama"), make.drama)
     own = {"themes": f"of {entry.get('id', 'nobody')} alone"}
-    return build(**(own | {k: v for k, v in entry.items() if k not in ("id", "utility")}))
+    return build(**(own | {k: v for k, v in entry.items() if k != "utility"}))
 
 
 @cache
@@ -136,6 +136,8 @@ def test_case(case: dict[str, Any]) -> None:
         assert outcome.reasons[key][0].source == source
     if "blocked" in case:
         assert [ids[b.candidate] for b in decision.blocked] == case["blocked"]
+    void = {f"{p.slot} {p.subject}": p.void.name.lower() for p in decision.void_pins}
+    assert void == case.get("void_pins", {})
     assert _counts(decision.relaxed) == case.get("relaxed", {})
     assert _counts(decision.shadow) == case.get("shadow", {})
     scored = {ids[p.candidate]: p.scored for p in decision.placements if p.candidate >= 0}

@@ -126,7 +126,7 @@ def test_judging_equals_the_reference() -> None:
             assert mine == sorted(map(tuple, theirs.tolist())), (seed, draw)
             assert _by_rule(ours) == _by_rule(theirs), "each rule's findings in the same order"
             kinds.update(ours[:, 0].tolist())
-    assert kinds == set(range(6))
+    assert kinds == set(range(7))
 
 
 def _by_rule(found: np.ndarray) -> list[list[int]]:

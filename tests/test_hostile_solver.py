@@ -118,7 +118,8 @@ def unlawful_by_plain_law(decision: Decision, drawn: Instance, policy: Policy) -
         )
         for rule in rules
     )
-    return set().union(*found)
+    astray = plain_law.astray([*rules], drawn.rows, drawn.page, decision.slate, ALIASES)
+    return astray.union(*found)
 
 
 def raising(program: Program) -> np.ndarray:

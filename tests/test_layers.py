@@ -32,6 +32,8 @@ BUILDERS = {
     "constraints.solve",
     "constraints.kernel",
     "constraints.reasons",
+    "constraints.pinning",
+    "constraints.because",
     "constraints.govern",
     "constraints.certify",
     "constraints.costs",

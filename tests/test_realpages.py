@@ -316,6 +316,17 @@ def test_it_objects_to_a_soft_rule_that_was_not_given_up() -> None:
     assert "the reply says 1, the judge 0" in " / ".join(_verdict(HONEST, reply).mismatches)
 
 
+def test_it_reads_a_share_as_a_number_of_slots() -> None:
+    policy = POLICY.replace("most_on_page = 3", "most_share_of_page = 0.25")
+    policy = policy.replace("least = 1, first_slots = 3", "least_share = 0.4, first_slots = 3")
+    judge = Judge(Ledger(SUBJECTS, {}, {}), Law([policy]))
+    page = _page("good", "fine", "more-love")
+
+    broken = judge.case(page, _reply(page)).breaks([0, 1, 2, EMPTY])
+
+    assert broken == {("page", "love"): 1, ("boost", ""): 2}
+
+
 def test_it_sees_an_empty_slot_that_somebody_could_lawfully_take() -> None:
     page = _page("top", "good", "fine")
 

@@ -94,6 +94,11 @@ class Case:
             case Cause.DISPLACED:
                 other = self.decision.slate[slot]
                 return reason.by == other and other != candidate
+            case Cause.PINNED:
+                return self.objects_alone(reason.rule_id, candidate, slot)
+            case Cause.KEPT:
+                is_kept = self.objects_alone(reason.rule_id, candidate, slot)
+                return is_kept and reason.by == self.decision.slate[slot]
         return False
 
 
@@ -167,7 +172,13 @@ def test_reasons_of_a_placement_are_true(name: str) -> None:
         for placement in case.decision.placements:
             for reason in placement.reasons:
                 assert reason.source in law_rows()
-                if reason.cause == Cause.FLOOR:
+                if reason.cause == Cause.PINNED:
+                    slots = [s for s in range(case.page.slot_count) if case.open >> s & 1]
+                    objected = [
+                        case.objects_alone(reason.rule_id, placement.candidate, s) for s in slots
+                    ]
+                    assert objected == [s != placement.slot for s in slots], seed
+                elif reason.cause == Cause.FLOOR:
                     assert _overtook(case, placement), seed
                 else:
                     assert case.is_true(reason, placement.candidate, placement.slot), seed

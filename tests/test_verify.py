@@ -35,6 +35,8 @@ CORRUPTED: dict[str, list[tuple[Any, ...]]] = {
     "theme_cap": [
         ({"most_on_page": 1, "level": 0},
          [video(themes="x"), video(themes="x")], [0, -1, -1], [0, -1, 1], [2]),
+        ({"most_share_of_page": 0.4, "level": 0},
+         [video(themes="x"), video(themes="x")], [0, -1, -1], [1, -1, 0], [2]),
         ({"most_on_first_screen": 1, "level": 0},
          [video(themes="x"), video(themes="x")], [0, -1, 1], [0, 1, -1], [1]),
         ({"most_in_window": 1, "window_slots": 2, "level": 0},
@@ -42,6 +44,14 @@ CORRUPTED: dict[str, list[tuple[Any, ...]]] = {
     ],
     "supported_boost": [
         # What it forbids is a weight, not a place: see the tests of weights below.
+    ],
+    "pinned_slot": [
+        ({"pins": [{"slot": 1, "id": "x"}]},
+         [video(), video(subject="x")], [0, 1, -1], [1, -1, -1], [0]),
+        ({"pins": [{"slot": 1, "id": "x"}]},
+         [video(), video(subject="x")], [0, -1, -1], [-1, 0, -1], [1]),
+        ({"pins": [{"slot": 0, "id": "x"}, {"slot": 2, "id": "y"}]},
+         [video(subject="y"), video(subject="x")], [1, -1, 0], [0, -1, 1], [0, 2]),
     ],
     "room_rating": [
         ({"stop": ["e"]}, [room(), room(room_grade="e")], [0, -1, -1], [0, 1, -1], [1]),
@@ -96,6 +106,7 @@ def test_any_placement_the_plain_law_forbids_is_objected_to_and_no_other(name: s
         forbidden = plain_law.unlawful_slots(
             rule, drawn.rows, drawn.standing, drawn.page, slate.tolist(), ALIASES
         )
+        forbidden |= plain_law.astray([rule], drawn.rows, drawn.page, slate.tolist(), ALIASES)
         disordered = plain_law.out_of_order([rule], drawn.rows, drawn.page, slate.tolist())
         hard = [v for v in _verified(slate, drawn, [rule]) if v.level == 0]
         assert bool(hard) == bool(forbidden or disordered), seed

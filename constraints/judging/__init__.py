@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from constraints.catalogue import LABELS, QUARANTINED, SHAPES_MAX, Column
-from constraints.demands import Barred, Below, Demand, Least, Most, WeightAtMost
+from constraints.demands import Barred, Below, Demand, Fixed, Least, Most, WeightAtMost
 from constraints.facts import BoolArray, FloatArray, IntArray, WordArray
 from constraints.page import Page
 from constraints.policy import Policy
@@ -18,7 +18,7 @@ from constraints.rule import Rule
 
 VERDICTS: Final = 256
 # What a finding may be about, in the order in which one rule's are told.
-MALFORMED, BARRED, RAISED, CROWDED, LACKING, ABOVE = range(6)
+MALFORMED, BARRED, STRAYED, RAISED, CROWDED, LACKING, ABOVE = range(7)
 OF_NO_RULE: Final = -1
 
 
@@ -33,6 +33,7 @@ class Tables(NamedTuple):
         column: (r,) int64 their columns in a catalogue's verdicts.
         barred: (r, VERDICTS) uint64 slots closed to a verdict.
         sunk: (r, VERDICTS) bool.
+        fixer, fixed, fixed_slot: (k,) int64 rules that fix, the verdict and its slot.
         weigher: (w,) int64 rules that bound weights; limit: (w, VERDICTS) float64.
         counter, labels: (q,) int64 rules that cap, and index into LABELS, -1 for one group.
         counts: (q, VERDICTS) bool.
@@ -47,6 +48,9 @@ class Tables(NamedTuple):
     column: IntArray
     barred: WordArray
     sunk: BoolArray
+    fixer: IntArray
+    fixed: IntArray
+    fixed_slot: IntArray
     weigher: IntArray
     limit: FloatArray
     counter: IntArray
@@ -70,10 +74,13 @@ class Watched(NamedTuple):
     Attributes:
         barred: uint64 slots that some rule closes to it, all of them when in quarantine.
         sinks: uint8, 1 where a rule in force sinks it, 2 where one in shadow does.
+        fixed: (2, c) uint64 slots to which rules in force, and those in shadow, fix it, and in
+            which rules in force let it stand.
     """
 
     barred: WordArray
     sinks: IntArray
+    fixed: WordArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,13 +115,20 @@ def watched_of(bench: Bench, column: Column) -> Watched:
     """Look up what is demanded of every class of verdicts."""
     t = bench.tables
     barred = np.zeros(len(column.verdicts), np.uint64)
+    closed = barred.copy()  # by rules in force: what one in shadow says frees nobody of a pin
+    fixed = np.zeros((2, len(column.verdicts)), np.uint64)
     sinks = np.zeros(len(column.verdicts), np.uint8)
     for rule, at in enumerate(t.column):
         verdict = column.verdicts[:, at]
         barred |= t.barred[rule, verdict]
+        if rule < t.enforced:
+            closed |= t.barred[rule, verdict]
         sinks |= t.sunk[rule, verdict] * np.uint8(1 if rule < t.enforced else 2)
     barred[QUARANTINED] = bench.page_slots
-    return Watched(barred, sinks)
+    for rule, verdict, slot in zip(t.fixer, t.fixed, t.fixed_slot, strict=True):
+        named = column.verdicts[:, t.column[rule]] == verdict
+        fixed[int(rule >= t.enforced), named & (sinks & 1 == 0)] |= np.uint64(1 << int(slot))
+    return Watched(barred, sinks, fixed & ~closed)
 
 
 class _Builder:
@@ -123,6 +137,7 @@ class _Builder:
     def __init__(self, rules: int) -> None:
         self.barred = np.zeros((rules, VERDICTS), np.uint64)
         self.sunk = np.zeros((rules, VERDICTS), np.bool_)
+        self.fixes: list[tuple[int, int, int]] = []
         self.weigher: list[int] = []
         self.limits: list[FloatArray] = []
         self.counters: dict[tuple[int, frozenset[int]], list[Most]] = {}
@@ -134,6 +149,8 @@ class _Builder:
         match demand:
             case Barred(verdicts, slots):
                 self.barred[at, [*verdicts]] |= np.uint64(slots)
+            case Fixed(slot_of):
+                self.fixes.extend((at, verdict, slot) for verdict, slot in slot_of.items())
             case Below(verdicts):
                 self.sunk[at, [*verdicts]] = True
             case WeightAtMost(largest):
@@ -152,10 +169,14 @@ class _Builder:
         caps = [cap for counted in self.counters.values() for cap in counted]
         rules = [at for at, _ in self.counters]
         floors = [floor for _, floor in self.floors]
+        fixes = np.array(self.fixes, np.int64).reshape(len(self.fixes), 3).T.copy()
         limit = np.array(self.limits).reshape(len(self.limits), VERDICTS)
         return {
             "barred": self.barred,
             "sunk": self.sunk,
+            "fixer": fixes[0],
+            "fixed": fixes[1],
+            "fixed_slot": fixes[2],
             "weigher": np.array(self.weigher, np.int64),
             "limit": limit,
             "counter": np.array(rules, np.int64),

@@ -10,7 +10,16 @@ import numpy as np
 
 from constraints.catalogue import QUARANTINED
 from constraints.jit import kernel
-from constraints.judging import ABOVE, BARRED, CROWDED, LACKING, MALFORMED, OF_NO_RULE, RAISED
+from constraints.judging import (
+    ABOVE,
+    BARRED,
+    CROWDED,
+    LACKING,
+    MALFORMED,
+    OF_NO_RULE,
+    RAISED,
+    STRAYED,
+)
 
 ONE = np.uint64(1)
 ZERO = np.uint64(0)
@@ -72,6 +81,9 @@ def judge(
             sinks |= watched.sinks[one[slot]]
     if closer:
         found, count = _barred(found, count, one, verdicts, watched, t)
+    found, count = _strayed(
+        found, count, one, np.uint64(reserved), rows, class_of, verdicts, watched, t
+    )  # fmt: skip
     for weigher in range(len(t.weigher)):
         column = t.column[t.weigher[weigher]]
         for slot in range(len(one)):
@@ -120,6 +132,53 @@ def _barred(found, count, one, verdicts, watched, t):  # type: ignore[no-untyped
                 if _has(t.barred[rule, verdict], slot):
                     found, count = _noted(found, count, BARRED, rule, 0, 1, -1, 1 << slot)
     return found, count
+
+
+@kernel
+def _strayed(found, count, one, reserved, rows, class_of, verdicts, watched, t):  # type: ignore[no-untyped-def]
+    """Find who is not in the slot it is fixed to, and who stands in one kept for others."""
+    if not len(t.fixer):  # most pages: it is not worth a look at all that is offered
+        return found, count
+    for side in range(2):  # rules in force, and those in shadow by themselves
+        fixed = watched.fixed[side]
+        keeper = np.full(len(one), -1, np.int64)  # the first rule that keeps each slot
+        for each in range(len(rows)):
+            of = class_of[rows[each]]
+            slot = _home(fixed[of], reserved)
+            if slot >= 0:
+                rule = _fixer(of, slot, side, verdicts, t)
+                if keeper[slot] < 0 or rule < keeper[slot]:
+                    keeper[slot] = rule
+        for slot in range(len(one)):
+            if one[slot] == NOBODY:
+                continue
+            home = _home(fixed[one[slot]], reserved)
+            rule = keeper[slot] if home < 0 else _fixer(one[slot], home, side, verdicts, t)
+            if rule >= 0 and home != slot:
+                found, count = _noted(found, count, STRAYED, rule, 0, 1, -1, 1 << slot)
+    return found, count
+
+
+@kernel
+def _home(fixed, reserved):  # type: ignore[no-untyped-def]
+    """Return the highest of some slots that is not the caller's, -1 for none."""
+    word, slot = fixed & ~reserved, 0
+    if word == ZERO:
+        return -1
+    while not _has(word, slot):
+        slot += 1
+    return slot
+
+
+@kernel
+def _fixer(of, slot, side, verdicts, t):  # type: ignore[no-untyped-def]
+    """Return the first rule of a side that fixes a class to a slot."""
+    for each in range(len(t.fixer)):
+        rule = t.fixer[each]
+        is_here = t.fixed_slot[each] == slot and (rule >= t.enforced) == (side == 1)
+        if is_here and verdicts[of, t.column[rule]] == t.fixed[each]:
+            return rule
+    return np.int64(-1)
 
 
 @kernel

@@ -15,6 +15,7 @@ from constraints.judging import (
     MALFORMED,
     OF_NO_RULE,
     RAISED,
+    STRAYED,
     Tables,
     Watched,
 )
@@ -58,6 +59,7 @@ def judge(
     if not found:
         shown = _Shown(slate, rows, standing_rows, standing_at, class_of, verdicts, labels, t)
         found += _barred(shown, watched)
+        found += _strayed(shown, {int(class_of[row]) for row in rows.tolist()}, reserved, watched)
         found += _raised(shown, factors)
         for counter in range(len(t.counter)):
             found += _crowded(shown, counter)
@@ -116,6 +118,33 @@ def _barred(shown: _Shown, watched: Watched) -> Iterator[Finding]:
         for slot, one, _ in shown.ours:
             if int(shown.t.barred[rule, shown.verdict(one, rule)]) >> slot & 1:
                 yield BARRED, rule, 0, 1, -1, 1 << slot
+
+
+def _strayed(
+    shown: _Shown, offered: set[int], reserved: int, watched: Watched
+) -> Iterator[Finding]:
+    """Find who is not in the slot it is fixed to, and who stands in one kept for others."""
+    t = shown.t
+    fixes = [*zip(t.fixer.tolist(), t.fixed.tolist(), t.fixed_slot.tolist(), strict=True)]
+    for side in (0, 1):  # rules in force, and those in shadow by themselves
+        home: dict[int, tuple[int, int]] = {}  # class → its slot, and the rule that says so
+        for one in offered:
+            open_to = int(watched.fixed[side, one]) & ~reserved
+            named = [
+                (slot, rule)
+                for rule, verdict, slot in fixes
+                if (rule >= t.enforced) == bool(side) and shown.verdict(one, rule) == verdict
+            ]
+            lawful = [entry for entry in named if open_to >> entry[0] & 1]
+            if lawful:
+                home[one] = min(lawful)
+        for slot, one, _ in shown.ours:
+            if one in home:
+                rules = [home[one][1]] if home[one][0] != slot else []
+            else:
+                rules = sorted(rule for kept, rule in home.values() if kept == slot)
+            for rule in rules[:1]:
+                yield STRAYED, rule, 0, 1, -1, 1 << slot
 
 
 def _raised(shown: _Shown, factors: FloatArray) -> Iterator[Finding]:

@@ -1,6 +1,8 @@
 """More exposure for titles on official quality lists and Micro-short Drama+ lists."""
 
 from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -10,7 +12,7 @@ from constraints.demands import Demand, Least, WeightAtMost
 from constraints.effects import Floor, GroupEffect, RowEffect, Weight
 from constraints.facts import Facts, IntArray, Kind, Plan, Support
 from constraints.page import SLOTS_MAX, Page, slots_from
-from constraints.rule import Day, Rule, SoftLevel, Verdicts
+from constraints.rule import Day, Rule, Share, SoftLevel, Verdicts, as_written
 
 PROVINCIAL, NATIONAL, PLAN = 1, 2, 3
 RATIO_MAX = 2.0  # LIMIT: "over-recommending" is itself forbidden (algorithm rules art. 14)
@@ -24,14 +26,15 @@ class SupportedBoost(Rule):
         "Micro-short Drama+" action plan of 2025-01-04. Ratios and counts are platform policy.
     Reading: a title is supported while an official list that names it runs; of several causes the
         largest ratio of the rule counts, they do not multiply; whose production it is counts for
-        nothing.
+        nothing. A share is of those of the first slots that are on the page, rounded up to slots.
     Unknown: no list on record means no support; a plan tag without a published list earns none.
-    Effect: Weight in [1, 2]; Floor, soft, when `least` is given.
+    Effect: Weight in [1, 2]; Floor, soft, when `least` or `least_share` is given.
 
     Attributes:
         national_ratio, provincial_ratio, plan_ratio: factor by cause; a cause without one is none
             of this rule's, and does not serve its floor.
         least, first_slots, level: at least so many in the first so many slots of the surface.
+        least_share: or at least such a share of these slots; 0.1 of 15 are 2.
     """
 
     counted: ClassVar[frozenset[int]] = frozenset({PROVINCIAL, NATIONAL, PLAN})
@@ -41,15 +44,19 @@ class SupportedBoost(Rule):
     provincial_ratio: Ratio | None = None
     plan_ratio: Ratio | None = None
     least: Annotated[int, Field(ge=1, le=SLOTS_MAX)] | None = None
+    least_share: Share | None = None
     first_slots: Annotated[int, Field(ge=1, le=SLOTS_MAX)] | None = None
     level: SoftLevel = 4
 
     @model_validator(mode="after")
     def _floor_is_whole(self) -> "SupportedBoost":
-        if (self.least is None) != (self.first_slots is None):
-            raise ValueError("least: needs first_slots, and first_slots needs it")
-        if self.least and not self._ratios():
-            raise ValueError("least: needs a ratio for each cause it counts, 1.0 if no more")
+        if self.least is not None and self.least_share is not None:
+            raise ValueError("least_share: stands beside least; give one of them")
+        field = "least" if self.least_share is None else "least_share"
+        if (self.least is None and self.least_share is None) != (self.first_slots is None):
+            raise ValueError(f"{field}: needs first_slots, and first_slots needs it")
+        if self.first_slots is not None and not self._ratios():
+            raise ValueError(f"{field}: needs a ratio for each cause it counts, 1.0 if no more")
         if self.least and self.first_slots and self.least > self.first_slots:
             raise ValueError("least: must be at most first_slots")
         return self
@@ -89,9 +96,11 @@ class SupportedBoost(Rule):
 
     def group_effects(self, page: Page) -> tuple[GroupEffect, ...]:
         """Ask for the floor, on the page that holds the surface's first slots."""
-        if self.least is None or self.first_slots is None or page.first_slot:
+        if self.first_slots is None or page.first_slot:
             return ()
-        return (Floor(self.least, slots_from(0, self.first_slots) & page.slots, self.level),)
+        slots = slots_from(0, self.first_slots) & page.slots
+        least = self.least or ceil(as_written(self.least_share or 0) * slots.bit_count())
+        return (Floor(least, slots, self.level),)
 
     def flips(self, facts: Facts) -> tuple[IntArray, ...]:
         """Name when a list begins and ends, and when a plan is published."""
@@ -118,7 +127,10 @@ class SupportedBoost(Rule):
         stated = {PLAN: self.plan_ratio, NATIONAL: self.national_ratio}
         stated[PROVINCIAL] = self.provincial_ratio
         most = WeightAtMost({cause: ratio for cause, ratio in stated.items() if ratio})
-        if not (self.least and self.first_slots) or page.first_slot > 0:
+        if not self.first_slots or page.first_slot > 0:
             return (most,)
-        top = (1 << min(self.first_slots, page.slot_count)) - 1
-        return most, Least({PLAN, NATIONAL, PROVINCIAL}, self.least, top, self.level)
+        count = min(self.first_slots, page.slot_count)
+        part = as_written(self.least_share or 0)
+        enough = (m for m in range(1, count + 1) if Fraction(m, count) >= part)
+        least = next(enough) if self.least is None else self.least
+        return most, Least({PLAN, NATIONAL, PROVINCIAL}, least, (1 << count) - 1, self.level)

@@ -1,5 +1,7 @@
 """No clustering of like themes: caps on a page, on the first screen and in any window."""
 
+from fractions import Fraction
+from math import floor
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -9,7 +11,7 @@ from constraints.demands import Demand, Most
 from constraints.effects import Cap, GroupEffect
 from constraints.facts import Facts, Kind
 from constraints.page import POSITIONS_MAX, SLOTS_MAX, Page
-from constraints.rule import Day, Level, Rule, Verdicts
+from constraints.rule import Day, Level, Rule, Share, Verdicts, as_written
 
 Count = Annotated[int, Field(ge=1, le=SLOTS_MAX)]
 COUNTED = 1
@@ -21,13 +23,17 @@ class ThemeCap(Rule):
     Law: DIV-01, notice 345 (2022) three (two) 6, since 2022-11-14: avoid clustering of like
         themes. No text gives a number: every number here is platform policy.
     Reading: a title counts under each of its canonical themes; aliases are one theme; a window
-        reaches back into what stood above the page; a slot filled by the caller counts.
+        reaches back into what stood above the page; a slot filled by the caller counts. A share is
+        of all slots of the page, rounded down to slots, but to no fewer than one: it spreads
+        themes and bans none.
     Unknown: all candidates without a theme share one group, capped as a theme is.
     Effect: Cap on every theme, at the rule's level (0 makes it hard).
 
     Attributes:
         most_in_window, window_slots: at most so many in any run of so many slots.
         most_on_page, most_on_first_screen: at most so many there.
+        most_share_of_page: at most such a share of the page's slots; beside `most_on_page` the
+            smaller of both holds.
         kinds: kinds that are counted and capped; empty means all.
         level: 0 hard, else how precious the cap is, 1 the most.
     """
@@ -40,6 +46,7 @@ class ThemeCap(Rule):
     window_slots: Annotated[int, Field(ge=2, le=POSITIONS_MAX)] | None = None
     most_on_page: Count | None = None
     most_on_first_screen: Count | None = None
+    most_share_of_page: Share | None = None
     kinds: tuple[Literal["drama", "room", "video"], ...] = ()
     level: Level = 2
 
@@ -47,9 +54,11 @@ class ThemeCap(Rule):
     def _caps_something(self) -> "ThemeCap":
         if (self.most_in_window is None) != (self.window_slots is None):
             raise ValueError("most_in_window: needs window_slots, and window_slots needs it")
-        if not (self.most_in_window or self.most_on_page or self.most_on_first_screen):
+        on_page = self.most_on_page or self.most_share_of_page
+        if not (self.most_in_window or on_page or self.most_on_first_screen):
             raise ValueError(
-                "caps nothing; give most_in_window, most_on_page or most_on_first_screen"
+                "caps nothing; give most_in_window, most_on_page, most_share_of_page"
+                " or most_on_first_screen"
             )
         return self
 
@@ -65,12 +74,20 @@ class ThemeCap(Rule):
         caps: list[GroupEffect] = []
         if self.most_in_window and self.window_slots:
             caps.append(Cap(self.most_in_window, window_slots=self.window_slots, level=self.level))
-        if self.most_on_page:
-            caps.append(Cap(self.most_on_page, slots=page.slots, level=self.level))
+        on_page = self._most_on(page)
+        if on_page:
+            caps.append(Cap(on_page, slots=page.slots, level=self.level))
         if self.most_on_first_screen and page.first_screen:
             screen, above = page.first_screen, page.first_screen_above
             caps.append(Cap(self.most_on_first_screen, screen, above, level=self.level))
         return tuple(caps)
+
+    def _most_on(self, page: Page) -> int | None:
+        """Return the smaller of what number and share allow on a page, None without both."""
+        share, most = self.most_share_of_page, self.most_on_page
+        if share is None:
+            return most
+        return min(max(floor(as_written(share) * page.slot_count), 1), most or SLOTS_MAX)
 
     def judged(self, facts: Facts, day: Day) -> Verdicts:
         """Find what is of a kind the rule names, or of any where it names none."""
@@ -89,7 +106,10 @@ class ThemeCap(Rule):
             last = max(first, page.slot_count - width)
             runs = [(start, start + width) for start in range(first, last + 1)]
             places.append((self.most_in_window, runs))
-        places.append((self.most_on_page, [(0, page.slot_count)]))
+        count, part = page.slot_count, as_written(self.most_share_of_page or 1)
+        lawful = [m for m in range(1, count + 1) if m == 1 or Fraction(m, count) <= part]
+        if self.most_share_of_page or self.most_on_page:
+            places.append((min(lawful[-1], self.most_on_page or count), [(0, count)]))
         below = min(page.first_screen_slots - page.first_slot, page.slot_count)
         if below > 0:
             places.append((self.most_on_first_screen, [(-page.first_slot, below)]))

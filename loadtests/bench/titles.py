@@ -65,6 +65,7 @@ def draw_facts(rng: Generator, count: int) -> Facts:
     ends = rng.random(count) < 0.1
     return Facts(
         is_registered=np.ones(count, np.bool_),
+        subject=np.arange(1, count + 1, dtype=np.uint64),
         kind=kind,
         document=of(is_drama, documents | {Document.NONE: 3, Document.UNKNOWN: 2}),
         document_status=of(is_drama, statuses | {DocumentStatus.UNKNOWN: 2}),

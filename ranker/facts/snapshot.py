@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import constraints
 from constraints.errors import SettingsError
-from constraints.facts import Facts, IntArray, Kind, WordArray
+from constraints.facts import Facts, IntArray, Kind, WordArray, subject_keys
 from constraints.vocabulary import Vocabulary
 from ranker.facts.columns import open_columns, save_columns
 from ranker.facts.id_index import IdIndex
@@ -73,6 +73,7 @@ class Snapshot:
         themes = Vocabulary(aliases)
         subjects = store.state("subject", at)
         facts = Facts.from_rows(subjects.values(), themes)
+        facts = facts.with_columns(subject=subject_keys(subjects))
         row_of = {key: row for row, key in enumerate(subjects)}
         for key, candidate in store.state("candidate", at).items():
             row_of[key] = row_of[candidate["subject_id"]]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from constraints.decision import Cause, Decision, Reason, SlotState
+from constraints.decision import Cause, Decision, Reason, SlotState, Void
 from constraints.law import law_rows
 from constraints.policy import Policy
 from constraints.rule import Violation
@@ -13,6 +13,7 @@ from ranker.v1 import decision_pb2 as out
 _STATES: Final[dict[SlotState, Any]] = {
     state: out.SlotState.Value(f"SLOT_STATE_{state.name}") for state in SlotState
 }
+_VOIDS: Final[dict[Void, Any]] = {v: out.VoidCause.Value(f"VOID_CAUSE_{v.name}") for v in Void}
 _CAUSES: Final[dict[Cause, Any]] = {c: out.Cause.Value(f"CAUSE_{c.name}") for c in Cause}
 
 
@@ -75,6 +76,17 @@ def encode(
             for b in decision.blocked
         ],
         blocked_count=decision.blocked_count,
+        void_pins=[
+            out.VoidPin(
+                rule_id=writer.cite(pin.rule_id),
+                slot=pin.slot,
+                subject_id=pin.subject,
+                cause=_VOIDS[pin.void],
+                id=asked.id_text(pin.candidate) if pin.candidate >= 0 else "",
+                reasons=writer.reasons(pin.reasons),
+            )
+            for pin in decision.void_pins
+        ],
         relaxed=writer.findings(decision.relaxed),
         shadow=writer.findings(decision.shadow),
         withdrawn=writer.findings(decision.withdrawn),

@@ -24,6 +24,19 @@ class Cause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAUSE_FLOOR: _ClassVar[Cause]
     CAUSE_DISPLACED: _ClassVar[Cause]
     CAUSE_WITHDRAWN: _ClassVar[Cause]
+    CAUSE_PINNED: _ClassVar[Cause]
+    CAUSE_KEPT: _ClassVar[Cause]
+
+class VoidCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VOID_CAUSE_UNSPECIFIED: _ClassVar[VoidCause]
+    VOID_CAUSE_NOT_OFFERED: _ClassVar[VoidCause]
+    VOID_CAUSE_RESERVED: _ClassVar[VoidCause]
+    VOID_CAUSE_BLOCKED: _ClassVar[VoidCause]
+    VOID_CAUSE_SUNK: _ClassVar[VoidCause]
+    VOID_CAUSE_PINNED_ABOVE: _ClassVar[VoidCause]
+    VOID_CAUSE_TAKEN: _ClassVar[VoidCause]
+    VOID_CAUSE_NO_ROOM: _ClassVar[VoidCause]
 SLOT_STATE_UNSPECIFIED: SlotState
 SLOT_STATE_FILLED: SlotState
 SLOT_STATE_EMPTY: SlotState
@@ -36,9 +49,19 @@ CAUSE_WEIGHTED: Cause
 CAUSE_FLOOR: Cause
 CAUSE_DISPLACED: Cause
 CAUSE_WITHDRAWN: Cause
+CAUSE_PINNED: Cause
+CAUSE_KEPT: Cause
+VOID_CAUSE_UNSPECIFIED: VoidCause
+VOID_CAUSE_NOT_OFFERED: VoidCause
+VOID_CAUSE_RESERVED: VoidCause
+VOID_CAUSE_BLOCKED: VoidCause
+VOID_CAUSE_SUNK: VoidCause
+VOID_CAUSE_PINNED_ABOVE: VoidCause
+VOID_CAUSE_TAKEN: VoidCause
+VOID_CAUSE_NO_ROOM: VoidCause
 
 class Decision(_message.Message):
-    __slots__ = ("placements", "moves", "blocked", "blocked_count", "relaxed", "shadow", "withdrawn", "empty_slots", "citations", "seam_unverified", "facts_strict", "rounds", "worth", "free_bound", "proved_best")
+    __slots__ = ("placements", "moves", "blocked", "blocked_count", "relaxed", "shadow", "withdrawn", "empty_slots", "citations", "seam_unverified", "facts_strict", "rounds", "worth", "free_bound", "proved_best", "void_pins")
     PLACEMENTS_FIELD_NUMBER: _ClassVar[int]
     MOVES_FIELD_NUMBER: _ClassVar[int]
     BLOCKED_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +77,7 @@ class Decision(_message.Message):
     WORTH_FIELD_NUMBER: _ClassVar[int]
     FREE_BOUND_FIELD_NUMBER: _ClassVar[int]
     PROVED_BEST_FIELD_NUMBER: _ClassVar[int]
+    VOID_PINS_FIELD_NUMBER: _ClassVar[int]
     placements: _containers.RepeatedCompositeFieldContainer[Placement]
     moves: _containers.RepeatedCompositeFieldContainer[Move]
     blocked: _containers.RepeatedCompositeFieldContainer[BlockedCandidate]
@@ -69,7 +93,8 @@ class Decision(_message.Message):
     worth: float
     free_bound: float
     proved_best: bool
-    def __init__(self, placements: _Optional[_Iterable[_Union[Placement, _Mapping]]] = ..., moves: _Optional[_Iterable[_Union[Move, _Mapping]]] = ..., blocked: _Optional[_Iterable[_Union[BlockedCandidate, _Mapping]]] = ..., blocked_count: _Optional[int] = ..., relaxed: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., shadow: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., withdrawn: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., empty_slots: _Optional[_Iterable[int]] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., seam_unverified: _Optional[bool] = ..., facts_strict: _Optional[bool] = ..., rounds: _Optional[int] = ..., worth: _Optional[float] = ..., free_bound: _Optional[float] = ..., proved_best: _Optional[bool] = ...) -> None: ...
+    void_pins: _containers.RepeatedCompositeFieldContainer[VoidPin]
+    def __init__(self, placements: _Optional[_Iterable[_Union[Placement, _Mapping]]] = ..., moves: _Optional[_Iterable[_Union[Move, _Mapping]]] = ..., blocked: _Optional[_Iterable[_Union[BlockedCandidate, _Mapping]]] = ..., blocked_count: _Optional[int] = ..., relaxed: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., shadow: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., withdrawn: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., empty_slots: _Optional[_Iterable[int]] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., seam_unverified: _Optional[bool] = ..., facts_strict: _Optional[bool] = ..., rounds: _Optional[int] = ..., worth: _Optional[float] = ..., free_bound: _Optional[float] = ..., proved_best: _Optional[bool] = ..., void_pins: _Optional[_Iterable[_Union[VoidPin, _Mapping]]] = ...) -> None: ...
 
 class Placement(_message.Message):
     __slots__ = ("slot", "state", "candidate", "id", "utility", "scored", "unregistered", "reasons", "first_screen")
@@ -120,6 +145,22 @@ class BlockedCandidate(_message.Message):
     rule_ids: _containers.RepeatedScalarFieldContainer[str]
     sources: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, candidate: _Optional[int] = ..., id: _Optional[str] = ..., rule_ids: _Optional[_Iterable[str]] = ..., sources: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class VoidPin(_message.Message):
+    __slots__ = ("rule_id", "slot", "subject_id", "cause", "id", "reasons")
+    RULE_ID_FIELD_NUMBER: _ClassVar[int]
+    SLOT_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    rule_id: str
+    slot: int
+    subject_id: str
+    cause: VoidCause
+    id: str
+    reasons: _containers.RepeatedCompositeFieldContainer[Reason]
+    def __init__(self, rule_id: _Optional[str] = ..., slot: _Optional[int] = ..., subject_id: _Optional[str] = ..., cause: _Optional[_Union[VoidCause, str]] = ..., id: _Optional[str] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ...) -> None: ...
 
 class Reason(_message.Message):
     __slots__ = ("rule_id", "cause", "ratio", "group", "by_id", "source", "slot")

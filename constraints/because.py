@@ -1,0 +1,61 @@
+"""What rules ask of one class of candidates, as reasons: made once a class and shape of page."""
+
+from dataclasses import replace
+
+from constraints.catalogue import QUARANTINE, QUARANTINED
+from constraints.decision import Cause, Reason
+from constraints.effects import Block, Pin, Sink, Weight
+from constraints.shape import Asked, Shape
+
+
+class Because:
+    """What rules ask of one class of candidates on one shape of page; made once, then looked up.
+
+    Attributes:
+        weights, sinks: reasons of what weighs and sinks it.
+        pins: slot → reasons of what pins it there.
+    """
+
+    def __init__(self, one: int, shape: Shape, asked: Asked) -> None:
+        blocks: list[tuple[int, Reason]] = []
+        sinks: list[Reason] = []
+        weights: list[Reason] = []
+        self.pins: dict[int, list[Reason]] = {}
+        if one == QUARANTINED:
+            blocks.append((shape.page.slots, Reason(QUARANTINE, Cause.BLOCKED)))
+        for rule, column, effects in zip(shape.rules, shape.columns, shape.effects, strict=True):
+            verdict = int(asked.verdicts[one, column])
+            source = rule.source_of(verdict)
+            for effect in effects.get(verdict, ()):
+                match effect:
+                    case Block(slots):
+                        blocks.append((slots, Reason(rule.id, Cause.BLOCKED, source=source)))
+                    case Pin(slot):
+                        reason = Reason(rule.id, Cause.PINNED, source=source, slot=slot)
+                        self.pins.setdefault(slot, []).append(reason)
+                    case Sink():
+                        sinks.append(Reason(rule.id, Cause.SUNK, source=source))
+                    case Weight(ratio) if ratio != 1:
+                        weights.append(Reason(rule.id, Cause.WEIGHTED, ratio, source=source))
+        self.weights, self.sinks, self._blocks = tuple(weights), tuple(sinks), blocks
+        self._kept_out: dict[int, tuple[list[Reason], list[Reason]]] = {}
+
+    def blocked(self, open_slots: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return rule ids and sources of the blocks on open slots."""
+        named = [reason for slots, reason in self._blocks if slots & open_slots]
+        return tuple(r.rule_id for r in named), tuple(r.source for r in named)
+
+    def barred(self, slot: int) -> tuple[Reason, ...]:
+        """Return the blocks on a slot."""
+        found = (replace(reason, slot=slot) for slots, reason in self._blocks if slots >> slot & 1)
+        return tuple(dict.fromkeys(found))
+
+    def kept_out(self, slot: int) -> tuple[list[Reason], list[Reason]]:
+        """Return the blocks and sinks that keep it out of a slot, and the weights that do."""
+        known = self._kept_out.get(slot)
+        if known is None:
+            sinks = (replace(reason, slot=slot) for reason in self.sinks)
+            first = [*dict.fromkeys([*self.barred(slot), *sinks])]
+            last = [replace(reason, slot=slot) for reason in self.weights if reason.ratio < 1]
+            known = self._kept_out[slot] = first, last
+        return known
