@@ -13,9 +13,19 @@ from typing import Any, Final
 import numba
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import config, types
-from numba.extending import intrinsic
+from numba.core import cgutils, imputils
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import (
+    infer_getattr,
+    intrinsic,
+    lower_getattr_generic,
+    models,
+    register_model,
+)
 
 _CONFIG: Final[Any] = config
+_CGUTILS: Final[Any] = cgutils
+_IMPUTILS: Final[Any] = imputils
 _HERE: Final = Path(__file__).parent
 _MADE_OF: Final = (
     *("jit.py", "program.py", "effects.py", "shape.py", "demands.py", "catalogue.py"),
@@ -73,3 +83,57 @@ def lowest(typing_context, word):  # type: ignore[no-untyped-def]
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
     return types.int64(types.uint64), generate
+
+
+class View(types.Type):
+    """The type of a pointer to a named tuple: what `view` returns."""
+
+    def __init__(self, of: Any) -> None:
+        super().__init__(f"View({of})")
+        self.of = of
+
+
+@register_model(View)
+class _ViewModel(models.OpaqueModel):
+    """One pointer."""
+
+
+@infer_getattr
+class _ViewAttributes(AttributeTemplate):
+    key = View
+
+    def generic_resolve(self, view: Any, name: str) -> Any:  # type: ignore[override]
+        """Return the type of a field, None where there is none of that name."""
+        return view.of.types[view.of.fields.index(name)] if name in view.of.fields else None
+
+
+@lower_getattr_generic(View)  # type: ignore[no-untyped-call]
+def _view_attribute(context, builder, view, pointer, name):  # type: ignore[no-untyped-def]
+    index, held = view.of.fields.index(name), context.get_value_type(view.of).as_pointer()
+    at = _CGUTILS.gep_inbounds(builder, builder.bitcast(pointer, held), 0, index)
+    return _IMPUTILS.impl_ret_borrowed(context, builder, view.of.types[index], builder.load(at))
+
+
+@_intrinsic
+def view(typing_context, held):  # type: ignore[no-untyped-def]
+    """Return a pointer to a named tuple of arrays, whose fields are read like the tuple's.
+
+    A call copies every array of a tuple, 7 words each; of a view it copies one word. The tuple must
+    outlive the view: see `keep`.
+    """
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        at = _CGUTILS.alloca_once_value(builder, arguments[0])
+        return builder.bitcast(at, context.get_value_type(signature.return_type))
+
+    return View(held)(held), generate
+
+
+@_intrinsic
+def keep(typing_context, held):  # type: ignore[no-untyped-def]
+    """Hold a tuple up to here: without a use, numba frees its arrays after the last one."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return context.get_dummy_value()
+
+    return types.none(held), generate

@@ -13,7 +13,7 @@ from constraints.certify import lagrangian_bound
 from constraints.certify.assignment import assign, new_matching
 from constraints.certify.descent import bound
 from constraints.kernel import Tables
-from constraints.kernel.scoring import OBJECTIVE, SUNK
+from constraints.kernel.scores import OBJECTIVE, SUNK
 from constraints.program import Program
 from constraints.solve import ROUNDS, Solution, solve, solve_tables
 from loadtests.bench import pages

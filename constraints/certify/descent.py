@@ -8,7 +8,7 @@ from constraints.certify.assignment import FAR, assign, new_matching
 from constraints.certify.relaxation import choice_of, runs_of, sifted
 from constraints.jit import bare, kernel, popcount
 from constraints.kernel.layout import ONE
-from constraints.kernel.scoring import OBJECTIVE
+from constraints.kernel.scores import OBJECTIVE
 
 PAYMENT_MAX: Final = np.int64(1) << 36
 INERTIA: Final = 0.7  # of the direction of the last step, to damp zigzags

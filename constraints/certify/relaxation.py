@@ -8,7 +8,7 @@ from constraints.certify.assignment import FAR
 from constraints.facts import IntArray, WordArray
 from constraints.jit import kernel, popcount
 from constraints.kernel.layout import ONE, low_bits
-from constraints.kernel.scoring import EMPTY, HARD_BREAKS, SOFT, SUNK
+from constraints.kernel.scores import EMPTY, HARD_BREAKS, SOFT, SUNK
 from constraints.program import UNCAPPED
 
 WORTH_BITS: Final = 32  # worth is counted in units so coarse, rounded up; the rest is headroom

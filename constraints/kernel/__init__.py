@@ -2,8 +2,8 @@
 
 Both give equal slates. Kernels take arrays and words and know nothing of rules. From below:
 `jit` (how they are compiled), `layout` (the page as sets of bits), `board` (what stands on it),
-`scoring`, `filling` (the greedy fill), `refilling` (a few slots in the best way), `moves`,
-`searching`.
+`scores` and `scoring`, `filling` (the greedy fill), `refilling` (a few slots in the best way),
+`moves`, `polishing`, `searching`; `knobs` holds the numbers that steer the search.
 """
 
 from typing import Any, Final, NamedTuple

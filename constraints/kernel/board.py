@@ -15,6 +15,7 @@ class Board(NamedTuple):
 
     Attributes:
         slate: (K,) int32 rank in each slot, -1 for none.
+        free: (1,) uint64 word of the open slots that are empty.
         used: (w,) uint64 set of ranks on the page.
         words: (3, g) uint64: positions where members of the group stand; where one more would
             break a hard cap; where one more would break a soft one.
@@ -25,6 +26,7 @@ class Board(NamedTuple):
     """
 
     slate: IntArray
+    free: WordArray
     used: WordArray
     words: WordArray
     blocking: WordArray
@@ -44,6 +46,7 @@ def new_board(p):  # type: ignore[no-untyped-def]
     groups = len(p.occupied)
     board = Board(
         np.full(p.slot_count, -1, np.int32),
+        np.full(1, p.open, np.uint64),
         np.zeros(p.may.shape[2], np.uint64),
         np.zeros((3, groups), np.uint64),
         np.zeros((p.broad + 63) >> 6, np.uint64),
@@ -62,15 +65,32 @@ def new_board(p):  # type: ignore[no-untyped-def]
 @inline
 def copy_board(source, target):  # type: ignore[no-untyped-def]
     """Make `target` equal to `source`."""
-    for k in range(len(source.slate)):
-        target.slate[k] = source.slate[k]
-    for k in range(len(source.used)):
-        target.used[k] = source.used[k]
+    _copy(source.slate, target.slate)
+    target.free[0] = source.free[0]
+    _copy(source.used, target.used)
     for kind in range(3):
-        for k in range(source.words.shape[1]):
-            target.words[kind, k] = source.words[kind, k]
-    for k in range(len(source.blocking)):
-        target.blocking[k] = source.blocking[k]
+        _copy(source.words[kind], target.words[kind])
+    _copy(source.blocking, target.blocking)
+
+
+@inline
+def _copy(source, target):  # type: ignore[no-untyped-def]
+    for k in range(len(source)):
+        target[k] = source[k]
+
+
+@inline
+def around(word, width):  # type: ignore[no-untyped-def]
+    """Return the positions less than `width` away from those of a word."""
+    reach, left = np.int64(1), width - 1
+    up, down = word, word
+    while left > 0:
+        step = np.uint64(min(reach, left))
+        up |= up << step
+        down |= down >> step
+        left -= reach
+        reach += reach
+    return up | down
 
 
 @inline
@@ -87,6 +107,8 @@ def full_word(p, span, taken):  # type: ignore[no-untyped-def]
     last_start = max(p.tail_count + p.slot_count - width, np.int64(0))
     if most == 0:
         return low_bits(last_start + width)
+    if most == 1 and last_start > 0:
+        return around(taken, width) & low_bits(last_start + width)
     ahead = taken
     for _ in range(most - 1):
         ahead &= ahead - ONE  # drop the lowest bit; of zero it leaves zero
@@ -104,34 +126,43 @@ def full_word(p, span, taken):  # type: ignore[no-untyped-def]
 @inline
 def refresh(p, board, group):  # type: ignore[no-untyped-def]
     """Work out anew where one more of a group would break something."""
-    taken = board.words[TAKEN, group]
+    words = board.words
+    hard, soft = _full(p, group, words[TAKEN, group])
+    words[HARDLY, group] = hard
+    words[SOFTLY, group] = soft
+    if group < p.broad:
+        bit = ONE << (np.uint64(group) & LOW_SIX)
+        blocking, at = board.blocking, group >> 6
+        blocks = bit if (hard | soft) & p.open_positions else ZERO
+        blocking[at] = (blocking[at] & ~bit) | blocks
+
+
+@inline
+def _full(p, group, taken):  # type: ignore[no-untyped-def]
+    """Return the positions where one more of a group would break something hard, and soft."""
     hard, soft = ZERO, ZERO
+    if taken == ZERO and p.most_least[group] > 0:
+        return hard, soft
     for span in range(p.span_start[group], p.span_start[group + 1]):
         if p.most[span] < UNCAPPED:
+            full = full_word(p, span, taken)
             if p.level[span] == 0:
-                hard |= full_word(p, span, taken)
+                hard |= full
             else:
-                soft |= full_word(p, span, taken)
-    board.words[HARDLY, group] = hard
-    board.words[SOFTLY, group] = soft
-    if group >= p.broad:
-        return
-    bit = ONE << (np.uint64(group) & LOW_SIX)
-    if (hard | soft) & p.open_positions:
-        board.blocking[group >> 6] |= bit
-    else:
-        board.blocking[group >> 6] &= ~bit
+                soft |= full
+    return hard, soft
 
 
 @inline
 def place(p, board, slot, rank):  # type: ignore[no-untyped-def]
     """Put a rank into an empty slot."""
     board.slate[slot] = rank
+    board.free[0] &= ~(ONE << np.uint64(slot))
     board.used[rank >> 6] |= ONE << (np.uint64(rank) & LOW_SIX)
-    bit = ONE << np.uint64(p.tail_count + slot)
+    bit, words, group_of = ONE << np.uint64(p.tail_count + slot), board.words, p.group_of
     for entry in range(p.group_start[rank], p.group_start[rank + 1]):
-        board.words[TAKEN, p.group_of[entry]] |= bit
-        refresh(p, board, np.int64(p.group_of[entry]))
+        words[TAKEN, group_of[entry]] |= bit
+        refresh(p, board, np.int64(group_of[entry]))
 
 
 @inline
@@ -139,11 +170,12 @@ def lift(p, board, slot):  # type: ignore[no-untyped-def]
     """Empty a filled slot."""
     rank = board.slate[slot]
     board.slate[slot] = -1
+    board.free[0] |= ONE << np.uint64(slot)
     board.used[rank >> 6] &= ~(ONE << (np.uint64(rank) & LOW_SIX))
-    bit = ONE << np.uint64(p.tail_count + slot)
+    bit, words, group_of = ~(ONE << np.uint64(p.tail_count + slot)), board.words, p.group_of
     for entry in range(p.group_start[rank], p.group_start[rank + 1]):
-        board.words[TAKEN, p.group_of[entry]] &= ~bit
-        refresh(p, board, np.int64(p.group_of[entry]))
+        words[TAKEN, group_of[entry]] &= bit
+        refresh(p, board, np.int64(group_of[entry]))
 
 
 @inline

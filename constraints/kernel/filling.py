@@ -8,7 +8,7 @@ from constraints.effects import LEVEL_MAX
 from constraints.jit import bare, inline, lowest, popcount
 from constraints.kernel import LEVEL_BITS
 from constraints.kernel.board import HARDLY, SOFTLY, TAKEN, full_word, place, runs_broken
-from constraints.kernel.layout import LOW_SIX, ONE, ZERO
+from constraints.kernel.layout import LOW_SIX, ONE, ZERO, low_bits
 from constraints.program import UNCAPPED
 
 NEVER = np.int64(2**62)
@@ -47,19 +47,20 @@ def choose(p, board, slot, tier, how, banned):  # type: ignore[no-untyped-def]
         how: BOLD takes whoever breaks nothing hard.
         banned: rank that may not be chosen, -1 for none.
     """
-    bit = ONE << np.uint64(p.tail_count + slot)
+    at_bit = np.uint64(p.tail_count + slot)
+    bit = ONE << at_bit
     hards, softs = np.int64(0), np.int64(0)
     for at in range(len(board.blocking)):
         left = board.blocking[at]
-        while left:
+        while left:  # without branches: what is full where is hard to foretell
             group = (at << 6) + lowest(left)
             left &= left - ONE
-            if board.words[HARDLY, group] & bit:
-                board.hard[hards] = group
-                hards += 1
-            elif board.words[SOFTLY, group] & bit:
-                board.soft[softs] = group
-                softs += 1
+            hard = (board.words[HARDLY, group] >> at_bit) & ONE
+            soft = (board.words[SOFTLY, group] >> at_bit) & ONE & ~hard
+            board.hard[hards] = group
+            board.soft[softs] = group
+            hards += np.int64(hard)
+            softs += np.int64(soft)
     for at in range(p.may.shape[2]):
         free = possible(p, board, slot, tier, at, hards, banned)
         if how != BOLD:
@@ -183,17 +184,17 @@ def fall_due(p, board, slot):  # type: ignore[no-untyped-def]
 
     A floor is due when the room after this slot is too small for what it still needs; a set of
     disjoint floors when their needs together exceed the free slots of their ranges.
+
+    Returns:
+        Whether any floor still lacks somebody: otherwise none will fall due in the slots below.
     """
     here = ONE << np.uint64(p.tail_count + slot)
-    later = ZERO
-    for below in range(slot + 1, p.slot_count):
-        if board.slate[below] < 0:
-            later |= ONE << np.uint64(p.tail_count + below)
-    later &= p.open_positions
-    due, together, ranges = board.due, np.int64(0), ZERO
+    later = (board.free[0] & ~low_bits(slot + 1)) << np.uint64(p.tail_count)
+    due, together, ranges, lacks = board.due, np.int64(0), ZERO, np.bool_(False)
     for k in range(len(p.floors)):
         due[k] = 0
         needs, range_ = _needs(p, board, k), p.mask[p.floors[k]]
+        lacks |= needs > 0
         if needs == 0 or not range_ & here:
             continue
         due[k] = needs > room(p, board, k, later, needs)
@@ -210,6 +211,7 @@ def fall_due(p, board, slot):  # type: ignore[no-untyped-def]
         if due[k] < 0:
             alone = due[k] == -2
             due[k] = 1 if alone else (0 if enough else 2)
+    return lacks
 
 
 @inline
@@ -244,7 +246,7 @@ def room(p, board, k, later, enough):  # type: ignore[no-untyped-def]
 
 
 @bare
-def fill_board(p: Any, board: Any, how: Any, ban_slot: Any, banned: Any) -> None:
+def fill_board(p: Any, board: Any, how: Any, ban_slot: Any, banned: Any, cut: Any) -> None:
     """Fill the empty open slots from the top; then those below the last normal one with the sunk.
 
     Args:
@@ -253,20 +255,26 @@ def fill_board(p: Any, board: Any, how: Any, ban_slot: Any, banned: Any) -> None
         how: PLAIN, CAREFUL or BOLD.
         ban_slot: slot that `banned` may not take; -1 for none.
         banned: a rank.
+        cut: slot from which on only the sunk may stand, K for none.
     """
     for k in range(len(board.due)):
         board.due[k] = 0
     _place_pinned(p, board)
+    heeds = how == CAREFUL and len(p.floors) > 0
     for tier in range(2):
-        start = 0 if tier == 0 else _below_all(board)
-        for slot in range(start, p.slot_count):
-            if board.slate[slot] < 0 and (p.open >> np.uint64(slot)) & ONE:
-                if how == CAREFUL and len(p.floors) > 0:
-                    fall_due(p, board, slot)
-                not_here = banned if slot == ban_slot else np.int32(-1)
-                rank = choose(p, board, slot, tier, how, not_here)
-                if rank >= 0:
-                    place(p, board, slot, rank)
+        if tier == 0:
+            left = board.free[0] & low_bits(cut)
+        else:
+            left = board.free[0] & ~low_bits(_below_all(board)) & p.sunk_slots
+        while left:
+            slot = lowest(left)
+            left &= left - ONE
+            if heeds:
+                heeds = fall_due(p, board, slot)
+            not_here = banned if slot == ban_slot else np.int32(-1)
+            rank = choose(p, board, slot, tier, how, not_here)
+            if rank >= 0:
+                place(p, board, slot, rank)
 
 
 @inline
@@ -282,13 +290,15 @@ def _below_all(board):  # type: ignore[no-untyped-def]
 @inline
 def _place_pinned(p, board):  # type: ignore[no-untyped-def]
     """Put the pinned into their slots, but where that breaks something hard."""
-    for slot in range(p.slot_count):
+    left = board.free[0] & p.pinned_slots
+    while left:
+        slot = lowest(left)
+        left &= left - ONE
         rank = p.pinned[slot]
-        if rank >= 0 and board.slate[slot] < 0:
-            bit, hard, soft = ONE << np.uint64(p.tail_count + slot), ZERO, ZERO
-            for entry in range(p.group_start[rank], p.group_start[rank + 1]):
-                hard |= board.words[HARDLY, p.group_of[entry]]
-                soft |= board.words[SOFTLY, p.group_of[entry]]
-            if not hard & bit:
-                board.dear[0] += np.int64(soft & bit != ZERO)
-                place(p, board, slot, rank)
+        bit, hard, soft = ONE << np.uint64(p.tail_count + slot), ZERO, ZERO
+        for entry in range(p.group_start[rank], p.group_start[rank + 1]):
+            hard |= board.words[HARDLY, p.group_of[entry]]
+            soft |= board.words[SOFTLY, p.group_of[entry]]
+        if not hard & bit:
+            board.dear[0] += np.int64(soft & bit != ZERO)
+            place(p, board, slot, rank)

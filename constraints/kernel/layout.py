@@ -12,6 +12,7 @@ import numpy as np
 from constraints.facts import BoolArray, IntArray, WordArray
 from constraints.jit import inline, kernel, lowest, popcount
 from constraints.kernel.knobs import NARROW
+from constraints.kernel.scores import EMPTY, SCORES, SOFT
 from constraints.program import UNCAPPED
 
 ONE = np.uint64(1)
@@ -28,15 +29,20 @@ class Layout(NamedTuple):
         candidate: (n,) int32 candidate of each rank.
         utility: (n,) int64.
         may: (2, K, w) uint64: tier, slot → set of ranks that may stand there.
-        pinned: (K,) int32 the rank that alone may take the slot and may take no other, else -1.
+        pinned: (K,) int32 the rank that alone may take the slot and may take no other, else -1;
+            pinned_slots: word of the slots that have one.
+        sunk_slots: word of the slots that some sunk rank may take.
         member: (g, w) uint64: group → set of ranks in it.
         broad: groups 0 to broad - 1 have more than NARROW ranks: worth a set operation each.
         group_start, group_of: (n + 1,) and (m,) int32, the groups of each rank.
         occupied: (g,) uint64.
         span_start, level, least, most, mask, window: as in `Tables`, of the spans kept.
+        most_least: (g,) int32 the least `most` of a group.
         floors, floor_group: (f,) int32 spans that ask for a least, and their groups.
         floor_reach: (f,) uint64 positions of the span that some member may take.
         apart: (f, f) bool: two floors share no rank.
+        must_give_up: (SCORES,) int64 what no page can do without: empty slots where too few are
+            offered, floors that too few can serve.
     """
 
     slot_count: Any
@@ -48,6 +54,8 @@ class Layout(NamedTuple):
     discount: IntArray
     may: WordArray
     pinned: IntArray
+    pinned_slots: np.uint64
+    sunk_slots: np.uint64
     member: WordArray
     broad: Any
     group_start: IntArray
@@ -57,12 +65,14 @@ class Layout(NamedTuple):
     level: IntArray
     least: IntArray
     most: IntArray
+    most_least: IntArray
     mask: WordArray
     window: IntArray
     floors: IntArray
     floor_group: IntArray
     floor_reach: WordArray
     apart: BoolArray
+    must_give_up: IntArray
 
 
 @inline
@@ -98,6 +108,13 @@ def lay_out(t: Any) -> Any:
     floors, floor_group, floor_reach, apart = _floors(
         t, candidate, span_start, least, mask, member, open_positions
     )
+    must_give_up = np.zeros(SCORES, np.int64)
+    must_give_up[EMPTY] = max(popcount(np.uint64(t.open)) - count, np.int64(0))
+    for k in range(len(floors)):
+        span, group = floors[k], floor_group[k]
+        serve = _count(member[group], floor_reach[k])
+        lacks = least[span] - popcount(occupied[group] & mask[span]) - serve
+        must_give_up[SOFT + level[span]] += max(lacks, np.int64(0))
     return Layout(
         np.int64(t.slot_count),
         np.int64(t.tail_count),
@@ -108,6 +125,8 @@ def lay_out(t: Any) -> Any:
         t.discount,
         may,
         pinned,
+        _slots_of(pinned >= 0),
+        _slots_of(_have_any(may[1])),
         member,
         np.int64(broad),
         group_start,
@@ -117,12 +136,14 @@ def lay_out(t: Any) -> Any:
         level,
         least,
         most,
+        _least_of(most, span_start),
         mask,
         window,
         floors,
         floor_group,
         floor_reach,
         apart,
+        must_give_up,
     )
 
 
@@ -198,7 +219,7 @@ def _binding(t, rank_of):  # type: ignore[no-untyped-def]
             for each in range(t.span_start[group], t.span_start[group + 1]):
                 stands = popcount(t.occupied[group] & t.mask[each])
                 full = t.most[each] < UNCAPPED and stands + size[group] > t.most[each]
-                if full or t.least[each] > stands:
+                if t.least[each] > stands or (full and not _is_implied(t, group, each)):
                     span[spans] = each
                     spans += 1
             if spans > before:
@@ -208,6 +229,29 @@ def _binding(t, rank_of):  # type: ignore[no-untyped-def]
         if narrow == 0:
             broad = groups
     return kept, broad, span_start[: groups + 1], span[:spans]
+
+
+@inline
+def _is_implied(t, group, span):  # type: ignore[no-untyped-def]
+    """Tell whether a hard window of the group alone keeps the cap of a range.
+
+    A range of n positions in a row is ceil(n / width) runs, none longer than the window.
+    """
+    mask = t.mask[span]
+    count = popcount(mask)
+    if (
+        t.window[span] > 0
+        or t.occupied[group] & mask
+        or mask >> np.uint64(lowest(mask)) != low_bits(count)
+    ):
+        return False
+    for other in range(t.span_start[group], t.span_start[group + 1]):
+        width = np.int64(t.window[other])
+        if width > 0 and t.level[other] == 0:
+            runs = (count + width - 1) // width
+            if runs * t.most[other] <= t.most[span]:
+                return True
+    return False
 
 
 @kernel
@@ -275,3 +319,41 @@ def _floors(t, candidate, span_start, least, mask, member, open_positions):  # t
                 reach[a] |= t.eligible[one] & mask[floors[a]] & open_positions
                 mine &= mine - ONE
     return floors, floor_group, reach, apart
+
+
+@kernel
+def _count(ranks, reach):  # type: ignore[no-untyped-def]
+    """Count the ranks of a set, or the positions they reach, whichever are fewer."""
+    count = np.int64(0)
+    for word in ranks:
+        count += popcount(word)
+    return min(count, popcount(reach))
+
+
+@kernel
+def _least_of(most, span_start):  # type: ignore[no-untyped-def]
+    least = np.full(len(span_start) - 1, UNCAPPED, np.int32)
+    for group in range(len(least)):
+        for span in range(span_start[group], span_start[group + 1]):
+            least[group] = min(least[group], most[span])
+    return least
+
+
+@kernel
+def _have_any(sets):  # type: ignore[no-untyped-def]
+    """Tell of each set whether it holds any rank."""
+    found = np.zeros(len(sets), np.bool_)
+    for each in range(len(sets)):
+        for word in sets[each]:
+            found[each] |= word != ZERO
+    return found
+
+
+@kernel
+def _slots_of(holds):  # type: ignore[no-untyped-def]
+    """Return the word of the slots of which something holds."""
+    word = ZERO
+    for slot in range(len(holds)):
+        if holds[slot]:
+            word |= ONE << np.uint64(slot)
+    return word

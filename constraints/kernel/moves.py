@@ -8,32 +8,55 @@ from constraints.jit import bare, inline, lowest, popcount
 from constraints.kernel.board import HARDLY, SOFTLY, TAKEN, copy_board, excess, lift, place
 from constraints.kernel.filling import CAREFUL, fill_board
 from constraints.kernel.knobs import (
+    CLEARED_ALL_IN,
+    CLEARED_LEAST,
+    CLEARED_PERCENT,
+    CUT_IN,
+    EXCHANGE_SPREAD,
+    EXCHANGE_TRIALS,
+    FORCE_BROKEN_PERCENT,
+    FORCE_PERCENT,
     FREED_LEAST,
     FREED_MAX,
-    FREED_SPREAD,
     KEPT_OUT_MAX,
-    TRIALS,
+    MEND_SPREAD,
+    MEND_TRIALS,
 )
 from constraints.kernel.layout import LOW_SIX, ONE, ZERO, has, low_bits
 from constraints.kernel.refilling import refill
-from constraints.kernel.scoring import EMPTY, OBJECTIVE, SUNK, score_board
+from constraints.kernel.scores import EMPTY, OBJECTIVE, SUNK
+from constraints.kernel.scoring import score_board
 from constraints.kernel.state import NONE, draw
+from constraints.program import UNCAPPED
 
 NOTHING: Final = np.int64(-1)  # any page is worth more
 
 
 @inline
-def rebuild(p, board, trial, now, score, k, force_percent, caps_hold):  # type: ignore[no-untyped-def]
+def rebuild(p, board, trial, now, score, k, clean):  # type: ignore[no-untyped-def]
     """Copy the page to `trial`, take a part of it away, fill it anew, and score it."""
     copy_board(board, trial)
-    ban_slot, banned = NONE, NONE
+    ban_slot, banned, cut = NONE, NONE, np.int64(p.slot_count)
     if now[SUNK] > 0:
         _lift_sunk(p, trial)
+    if not clean and now[EMPTY] > 0 and p.sunk_slots and draw(k, CUT_IN) == 0:
+        cut = _cut(p, trial, k)
     trial.dear[0] = 0
-    if draw(k, 100) >= force_percent or not _force(p, trial, k):
+    percent = FORCE_PERCENT if clean else FORCE_BROKEN_PERCENT
+    if draw(k, 100) >= percent or not _force(p, trial, k, clean):
         ban_slot, banned = _clear(p, trial, k)
-    fill_board(p, trial, CAREFUL, ban_slot, banned)
-    score_board(p, trial, score, caps_hold and trial.dear[0] == 0)
+    fill_board(p, trial, CAREFUL, ban_slot, banned, cut)
+    score_board(p, trial, score, clean and trial.dear[0] == 0)
+
+
+@inline
+def _cut(p, board, k):  # type: ignore[no-untyped-def]
+    """Empty all slots from one on, which is returned: from there on only the sunk shall stand."""
+    cut = draw(k, p.slot_count)
+    for slot in range(cut, p.slot_count):
+        if board.slate[slot] >= 0 and p.pinned[slot] != board.slate[slot]:
+            lift(p, board, slot)
+    return cut
 
 
 @inline
@@ -46,20 +69,20 @@ def _lift_sunk(p, board):  # type: ignore[no-untyped-def]
 
 @inline
 def _clear(p, board, k):  # type: ignore[no-untyped-def]
-    """Empty up to 55 % of the slots, in a run or scattered, 1 time in 32 all.
+    """Empty a few slots, in a run or scattered, now and then all.
 
     Returns:
         One slot that was emptied, and its rank, which may not return there.
     """
     count = p.slot_count
-    size = np.int64(2) + draw(k, max(np.int64(1), count * 11 // 20))
-    kind = draw(k, 32)
+    size = CLEARED_LEAST + draw(k, max(np.int64(1), count * CLEARED_PERCENT // 100))
+    kind = draw(k, CLEARED_ALL_IN)
     first = draw(k, count)
     if kind == 0:
         size = count
     ban_slot, banned = NONE, NONE
     for step in range(min(size, count)):
-        slot = (first + step) % count if kind < 16 else draw(k, count)
+        slot = (first + step) % count if kind < CLEARED_ALL_IN // 2 else draw(k, count)
         rank = board.slate[slot]
         if rank >= 0 and p.pinned[slot] != rank:
             if banned < 0 or draw(k, 2) == 0:
@@ -69,33 +92,35 @@ def _clear(p, board, k):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _force(p, board, k):  # type: ignore[no-untyped-def]
-    """Put someone worth more into a slot that some rule keeps it out of; eject who clashes.
+def _force(p, board, k, clean):  # type: ignore[no-untyped-def]
+    """Put somebody that some rule keeps out, or that a floor lacks, into a slot; eject who clashes.
 
     Returns:
         False, and the page as it was, where nobody is kept out of the slot drawn.
     """
-    slot = draw(k, p.slot_count)
+    slot, rank = np.int64(draw(k, p.slot_count)), NONE
+    if not clean and draw(k, 2) == 0:
+        at, one = _lacked(p, board, k)
+        if one >= 0:
+            slot, rank = at, one
     stands = board.slate[slot]
-    if stands < 0 or p.pinned[slot] == stands:
+    if stands >= 0 and p.pinned[slot] == stands:
         return False
-    rank = _kept_out(p, slot, stands, k)
+    if rank < 0 and stands >= 0:
+        rank = _kept_out(p, slot, stands, k)
     if rank < 0:
         return False
-    above = np.int64(-1)  # where it stands now
     for other in range(p.slot_count):
-        if board.slate[other] == rank:
-            above = np.int64(other)
-    if above >= 0:
-        lift(p, board, above)
-    lift(p, board, slot)
+        if board.slate[other] == rank or (other == slot and stands >= 0):
+            lift(p, board, other)
     _make_room(p, board, slot, rank)
-    bit = ONE << np.uint64(p.tail_count + slot)
+    full = np.int64(0)
     for entry in range(p.group_start[rank], p.group_start[rank + 1]):
-        if board.words[HARDLY, p.group_of[entry]] & bit:
+        group, position = p.group_of[entry], np.uint64(p.tail_count + slot)
+        if (board.words[HARDLY, group] >> position) & ONE:
             return True
-        if board.words[SOFTLY, p.group_of[entry]] & bit:
-            board.dear[0] += 1
+        full += np.int64((board.words[SOFTLY, group] >> position) & ONE)
+    board.dear[0] += full
     place(p, board, slot, rank)
     for _ in range(draw(k, 3)):
         extra = draw(k, p.slot_count)
@@ -105,19 +130,50 @@ def _force(p, board, k):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _kept_out(p, slot, stands, k):  # type: ignore[no-untyped-def]
-    """Draw one of the first ranks that are worth more than who stands in a slot, else NONE."""
-    drawn, seen = NONE, np.int64(0)
-    for at in range((stands >> 6) + 1):
-        free = p.may[0, slot, at]
-        if at == stands >> 6:
-            free &= (ONE << (np.uint64(stands) & LOW_SIX)) - ONE
-        while free and seen < KEPT_OUT_MAX:
+def _lacked(p, board, k):  # type: ignore[no-untyped-def]
+    """Draw a floor that lacks somebody, a slot it counts, and somebody it lacks for there.
+
+    Returns:
+        The slot and the rank, NONE where there is nobody.
+    """
+    floor, seen = NONE, np.int64(0)
+    for f in range(len(p.floors)):
+        have = popcount(board.words[TAKEN, p.floor_group[f]] & p.mask[p.floors[f]])
+        if have < p.least[p.floors[f]]:
             seen += 1
             if draw(k, seen) == 0:
-                drawn = np.int32((at << 6) + lowest(free))
-            free &= free - ONE
-    return drawn
+                floor = np.int32(f)
+    if floor < 0:
+        return np.int64(0), NONE
+    inside = (p.floor_reach[floor] & p.open_positions) >> np.uint64(p.tail_count)
+    slot = _draw_bit(inside, k)
+    if slot < 0:
+        return np.int64(0), NONE
+    return slot, _draw_one_of(p, board, slot, p.floor_group[floor], k)
+
+
+@inline
+def _kept_out(p, slot, stands, k):  # type: ignore[no-untyped-def]
+    """Draw one of the first ranks that are worth more than who stands in a slot, else NONE."""
+    count, last = np.int64(0), np.int64(stands >> 6)
+    upto = (ONE << (np.uint64(stands) & LOW_SIX)) - ONE
+    for at in range(last + 1):
+        free = p.may[0, slot, at]
+        count += popcount(free & upto if at == last else free)
+        if count >= KEPT_OUT_MAX:
+            break
+    if count == 0:
+        return NONE
+    left = draw(k, min(count, np.int64(KEPT_OUT_MAX)))
+    for at in range(last + 1):
+        free = p.may[0, slot, at]
+        if left < popcount(free):
+            while left > 0:
+                free &= free - ONE
+                left -= 1
+            return np.int32((at << 6) + lowest(free))
+        left -= popcount(free)
+    return NONE
 
 
 @inline
@@ -127,7 +183,8 @@ def _make_room(p, board, slot, rank):  # type: ignore[no-untyped-def]
     for entry in range(p.group_start[rank], p.group_start[rank + 1]):
         group = p.group_of[entry]
         while (board.words[HARDLY, group] | board.words[SOFTLY, group]) & bit:
-            members = board.words[TAKEN, group] & _counted_with(p, group, bit)
+            taken = board.words[TAKEN, group]
+            members = taken & _counted_with(p, group, taken, bit)
             least, worth = np.int64(-1), np.int64(2**62)
             while members:
                 other = lowest(members) - p.tail_count
@@ -142,22 +199,27 @@ def _make_room(p, board, slot, rank):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _counted_with(p, group, bit):  # type: ignore[no-untyped-def]
-    """Return the open positions that some cap of a group counts together with a position."""
-    found = ZERO
+def _counted_with(p, group, taken, bit):  # type: ignore[no-untyped-def]
+    """Return the open positions counted together with one by a cap of a group that is full."""
+    found, at = ZERO, lowest(bit)
     for span in range(p.span_start[group], p.span_start[group + 1]):
-        if p.least[span] == 0:
-            if p.window[span] == 0:
-                if p.mask[span] & bit:
-                    found |= p.mask[span]
-            else:
-                width, at = np.int64(p.window[span]), lowest(bit)
-                found |= low_bits(at + width) & ~low_bits(max(at - width + 1, np.int64(0)))
+        most, width = np.int64(p.most[span]), np.int64(p.window[span])
+        if most == UNCAPPED:
+            continue
+        if width == 0:
+            if p.mask[span] & bit and popcount(taken & p.mask[span]) >= most:
+                found |= p.mask[span]
+            continue
+        last = min(at, max(p.tail_count + p.slot_count - width, np.int64(0)))
+        for start in range(max(at - width + 1, np.int64(0)), last + 1):
+            run = low_bits(width) << np.uint64(start)
+            if popcount(taken & run) >= most:
+                found |= run
     return found & p.open_positions
 
 
 @bare
-def exchange(p, board, now, k):  # type: ignore[no-untyped-def]
+def exchange(p, board, trial, now, k):  # type: ignore[no-untyped-def]
     """Free a slot that someone better is kept out of, those who keep it out, and a few more.
 
     Returns:
@@ -174,11 +236,13 @@ def exchange(p, board, now, k):  # type: ignore[no-untyped-def]
                     freed |= ONE << np.uint64(other)
             freed |= _in_the_way(p, board, slot, rank, k)
     _note_lacking(p, board, k)
-    return _refilled(p, board, now, k, freed, -now[OBJECTIVE])
+    return _refilled(
+        p, board, trial, now, k, freed, -now[OBJECTIVE], EXCHANGE_SPREAD, EXCHANGE_TRIALS
+    )
 
 
 @bare
-def mend(p, board, now, k):  # type: ignore[no-untyped-def]
+def mend(p, board, trial, now, k):  # type: ignore[no-untyped-def]
     """Free slots around something broken or empty, drawn from all there is.
 
     Returns:
@@ -192,7 +256,15 @@ def mend(p, board, now, k):  # type: ignore[no-untyped-def]
         if not (_above_sunk(p, board) >> np.uint64(slot)) & ONE:
             return False
         return _refilled(
-            p, board, now, k, _room_for_one_of(p, board, slot, np.int64(-1), k), NOTHING
+            p,
+            board,
+            trial,
+            now,
+            k,
+            _room_for_one_of(p, board, slot, np.int64(-1), k),
+            NOTHING,
+            MEND_SPREAD,
+            MEND_TRIALS,
         )
     broken, group = _draw_broken(p, board, k)
     if broken < 0:
@@ -214,7 +286,7 @@ def mend(p, board, now, k):  # type: ignore[no-untyped-def]
         if drawn < 0:
             return False
         freed = ONE << np.uint64(drawn - p.tail_count)
-    return _refilled(p, board, now, k, freed, NOTHING)
+    return _refilled(p, board, trial, now, k, freed, NOTHING, MEND_SPREAD, MEND_TRIALS)
 
 
 @inline
@@ -246,6 +318,14 @@ def _draw_broken(p, board, k):  # type: ignore[no-untyped-def]
 @inline
 def _room_for_one_of(p, board, slot, group, k):  # type: ignore[no-untyped-def]
     """Return a slot and those in the way of one drawn from a group (-1: from all) there."""
+    drawn = _draw_one_of(p, board, slot, group, k)
+    freed = ONE << np.uint64(slot)
+    return freed | _in_the_way(p, board, slot, drawn, k) if drawn >= 0 else freed
+
+
+@inline
+def _draw_one_of(p, board, slot, group, k):  # type: ignore[no-untyped-def]
+    """Draw an unused rank of a group (-1: of all) that may stand in a slot, else NONE."""
     drawn, seen = NONE, np.int64(0)
     for at in range(p.may.shape[2]):
         free = p.may[0, slot, at] & ~board.used[at]
@@ -256,8 +336,7 @@ def _room_for_one_of(p, board, slot, group, k):  # type: ignore[no-untyped-def]
             if draw(k, seen) == 0:
                 drawn = np.int32((at << 6) + lowest(free))
             free &= free - ONE
-    freed = ONE << np.uint64(slot)
-    return freed | _in_the_way(p, board, slot, drawn, k) if drawn >= 0 else freed
+    return drawn
 
 
 @inline
@@ -267,7 +346,8 @@ def _in_the_way(p, board, slot, rank, k):  # type: ignore[no-untyped-def]
     for entry in range(p.group_start[rank], p.group_start[rank + 1]):
         group = p.group_of[entry]
         if (board.words[HARDLY, group] | board.words[SOFTLY, group]) & bit:
-            members = board.words[TAKEN, group] & ~bit & _counted_with(p, group, bit)
+            taken = board.words[TAKEN, group]
+            members = taken & ~bit & _counted_with(p, group, taken, bit)
             drawn = _draw_bit(members, k)
             if drawn >= 0:
                 freed |= ONE << np.uint64(drawn - p.tail_count)
@@ -293,13 +373,14 @@ def _above_sunk(p, board):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _refilled(p, board, now, k, freed, target):  # type: ignore[no-untyped-def]
+def _refilled(p, board, trial, now, k, freed, target, spread, trials):  # type: ignore[no-untyped-def]
     """Free slots, and more at random, and refill them so that the page is worth over `target`."""
-    want = FREED_LEAST + draw(k, FREED_SPREAD)
-    for _ in range(8):
+    want = FREED_LEAST + draw(k, spread)
+    for _ in range(2 * FREED_MAX):
         if popcount(freed) < want:
             freed |= ONE << np.uint64(draw(k, p.slot_count))
     freed &= _above_sunk(p, board)
+    copy_board(board, trial)
     size, worth = 0, -now[OBJECTIVE]
     while freed and size < FREED_MAX:
         slot = lowest(freed)
@@ -308,14 +389,15 @@ def _refilled(p, board, now, k, freed, target):  # type: ignore[no-untyped-def]
         if rank >= 0 and (p.pinned[slot] == rank or has(p.may[1, slot], rank)):
             continue
         if (p.open >> np.uint64(slot)) & ONE:
-            k.freed[size], k.found[size] = slot, rank
+            k.freed[size] = slot
             size += 1
             if rank >= 0:
                 worth -= p.utility[rank] * p.discount[slot]
-                lift(p, board, slot)
+                lift(p, trial, slot)
     k.size[0], k.worth[0] = size, worth
-    is_better = size > 0 and refill(p, board, k, target, TRIALS) > target
+    if size == 0 or refill(p, trial, k, target, trials) <= target:
+        return False
     for depth in range(size):
-        if k.found[depth] >= 0:
-            place(p, board, k.freed[depth], k.found[depth])
-    return is_better
+        place(p, trial, k.freed[depth], k.found[depth])
+    copy_board(trial, board)
+    return True

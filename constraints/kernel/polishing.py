@@ -3,17 +3,19 @@
 import numpy as np
 
 from constraints.jit import bare, inline, lowest
-from constraints.kernel.board import HARDLY, SOFTLY, copy_board, lift, place
+from constraints.kernel.board import HARDLY, SOFTLY, TAKEN, copy_board, full_word, lift, place
+from constraints.kernel.filling import NOT_BOLD, fits_narrow
 from constraints.kernel.layout import LOW_SIX, ONE, ZERO, has
-from constraints.kernel.refilling import fits
+from constraints.kernel.refilling import blockers
+from constraints.kernel.scores import OBJECTIVE
 from constraints.kernel.scoring import (
-    OBJECTIVE,
     compare,
     copy_score,
     is_better,
     is_clean,
     score_board,
 )
+from constraints.program import UNCAPPED
 
 
 @bare
@@ -58,18 +60,22 @@ def _replaced(p, board, trial, slot, top, score):  # type: ignore[no-untyped-def
     copy_board(board, trial)
     lift(p, trial, slot)
     bit = ONE << np.uint64(p.tail_count + slot)
+    count = blockers(p, trial, bit)
     for at in range((stands >> 6) + 1):
         free = p.may[0, slot, at] & ~board.used[at]
         if at == stands >> 6:
             free &= (ONE << (np.uint64(stands) & LOW_SIX)) - ONE
+        for k in range(count):
+            free &= ~p.member[trial.hard[k], at]
         while free:
             rank = np.int32((at << 6) + lowest(free))
             free &= free - ONE
-            if fits(p, trial, rank, bit):
+            if fits_narrow(p, trial, rank, bit, NOT_BOLD):
                 place(p, trial, slot, rank)
                 if _is_kept(p, board, trial, top, score):
                     return True
                 lift(p, trial, slot)
+                count = blockers(p, trial, bit)
     return False
 
 
@@ -82,13 +88,13 @@ def _swapped(p, board, trial, slot, below, top, score):  # type: ignore[no-untyp
     stands, lower = board.slate[slot], board.slate[below]
     if not has(p.may[0, slot], lower) or (stands >= 0 and not has(p.may[0, below], stands)):
         return False
+    clean = is_clean(p, top)
+    if not _could_stand(p, board, lower, slot, below, clean):
+        return False
     copy_board(board, trial)
     lift(p, trial, below)
     if stands >= 0:
         lift(p, trial, slot)
-    clean = is_clean(top)
-    if not _may_stand(p, trial, lower, slot, clean):
-        return False
     place(p, trial, slot, lower)
     if stands >= 0:
         if not _may_stand(p, trial, stands, below, clean):
@@ -99,6 +105,21 @@ def _swapped(p, board, trial, slot, below, top, score):  # type: ignore[no-untyp
     if stands < 0 or compare(score, top) != 0 or score[OBJECTIVE] != top[OBJECTIVE]:
         return False
     copy_board(trial, board)
+    return True
+
+
+@inline
+def _could_stand(p, board, rank, slot, below, clean):  # type: ignore[no-untyped-def]
+    """Tell whether a rank, and nobody else in both slots, would break nothing at the upper one."""
+    bit = ONE << np.uint64(p.tail_count + slot)
+    others = ~(bit | ONE << np.uint64(p.tail_count + below))
+    for entry in range(p.group_start[rank], p.group_start[rank + 1]):
+        group = p.group_of[entry]
+        taken = board.words[TAKEN, group] & others
+        for span in range(p.span_start[group], p.span_start[group + 1]):
+            counts = p.most[span] < UNCAPPED and (clean or p.level[span] == 0)
+            if counts and full_word(p, span, taken) & bit:
+                return False
     return True
 
 
@@ -116,7 +137,7 @@ def _may_stand(p, board, rank, slot, clean):  # type: ignore[no-untyped-def]
 @inline
 def _is_kept(p, board, trial, top, score):  # type: ignore[no-untyped-def]
     """Keep the trial if it is better."""
-    score_board(p, trial, score, is_clean(top))
+    score_board(p, trial, score, is_clean(p, top))
     if not is_better(score, top):
         return False
     copy_board(trial, board)

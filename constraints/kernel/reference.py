@@ -10,12 +10,22 @@ import numpy as np
 from constraints.effects import HARD
 from constraints.facts import IntArray
 from constraints.kernel import Tables
-from constraints.kernel.knobs import PATIENCE, SLACK
+from constraints.kernel.knobs import (
+    BACK_AFTER,
+    EXCHANGE_BROKEN_PERCENT,
+    EXCHANGE_PERCENT,
+    FAR_PERCENT,
+    HOME_PART,
+    PATIENCE,
+    SLACK,
+    WANDER_IN,
+)
 from constraints.kernel.reference_filling import fill
 from constraints.kernel.reference_law import Law, lay_out, spans_of
 from constraints.kernel.reference_moves import Walk, exchange, mend, rebuild
-from constraints.kernel.reference_page import EMPTY, OBJECTIVE, SOFT, SUNK, Page
+from constraints.kernel.reference_page import Page
 from constraints.kernel.reference_polishing import polish
+from constraints.kernel.scores import EMPTY, OBJECTIVE, SCORES, SOFT, SUNK
 
 
 def search(t: Tables, rounds: int) -> tuple[IntArray, int, int, bool]:
@@ -38,7 +48,7 @@ def search(t: Tables, rounds: int) -> tuple[IntArray, int, int, bool]:
         page, done = _improve(page, rounds, bound)
     page = min(polish(page), first, key=Page.score)  # the rounds may leave less to polish
     slate = [law.candidate[rank] if rank >= 0 else -1 for rank in page.slate]
-    return np.array(slate, np.int32), bound, done, _is_best(page.score(), bound)
+    return np.array(slate, np.int32), bound, done, _is_best(page, bound)
 
 
 def measure(t: Tables, slate: IntArray) -> IntArray:
@@ -48,7 +58,7 @@ def measure(t: Tables, slate: IntArray) -> IntArray:
         (LEVEL_MAX + 4,) int64: hard breaks, empty slots, sunk candidates shown, breaks at levels 1
         to LEVEL_MAX, and the objective negated.
     """
-    score = np.zeros(OBJECTIVE + 1, np.int64)
+    score = np.zeros(SCORES, np.int64)
     taken = [int(word) for word in t.occupied]
     for slot, candidate in enumerate(slate.tolist()):
         if candidate < 0:
@@ -100,38 +110,49 @@ def _free_bound(law: Law, *, with_sunk: bool) -> int:
 def _improve(best: Page, rounds: int, bound: int) -> tuple[Page, int]:
     """Try rounds; return the best page, and how many were tried.
 
-    The walk goes on from a page a little worse, less so with every round. A page that is not clean
-    gets more rounds, and is now and then left for another.
+    The walk goes on from a page a little worse, less so with every round; the last ones begin at
+    the best page and only go up. Pages that are far from the bound, and all the more those that
+    give up more than any must, get more rounds; these walk on from a page that gives up yet more
+    now and then, and return if nothing comes of it.
     """
-    page, walk, step = best.copy(), Walk(), 0
+    page, walk, step, since = best.copy(), Walk(), 0, 0
     top = now = best.score()
-    while step < rounds or (step < PATIENCE * rounds and not _is_clean(top)):
-        if _is_best(top, bound):
+    is_far = -top[OBJECTIVE] < bound // 100 * (100 - FAR_PERCENT)
+    enough = rounds + rounds // 2 if is_far else rounds
+    home = enough - enough // HOME_PART
+    while step < enough or (step < PATIENCE * rounds and not _is_clean(best)):
+        if _is_best(best, bound):
             break
         step += 1
-        is_clean = _is_clean(now)
+        if step == home and _is_clean(best):
+            page, now = best.copy(), top
+        is_clean = _is_clean(page)
+        exchange_percent = EXCHANGE_PERCENT if is_clean else EXCHANGE_BROKEN_PERCENT
         if not is_clean and walk.draw(2) == 0:
             mend(page, now, walk)
-        elif walk.draw(100) < (50 if is_clean else 10):
+        elif walk.draw(100) < exchange_percent:
             exchange(page, now, walk)
         else:
-            trial = rebuild(page, now, walk, 40 if is_clean else 80)
+            trial = rebuild(page, now, walk, is_clean=is_clean)
             score = trial.score()
-            slack = -now[OBJECTIVE] // SLACK // rounds * max(rounds - step, 0)
-            leaves = step > rounds and step % (rounds // 2 + 1) == 0
+            slack = -now[OBJECTIVE] // SLACK // enough * max(home - step, 0)
+            leaves = not is_clean and walk.draw(WANDER_IN) == 0
             is_near = score[OBJECTIVE] <= now[OBJECTIVE] + slack
             if leaves or score[:-1] < now[:-1] or (score[:-1] == now[:-1] and is_near):
                 page = trial
         now = page.score()
         if now < top:
-            best, top = page.copy(), now
+            best, top, since = page.copy(), now, step
+        elif not is_clean and step - since >= BACK_AFTER:
+            page, now, since = best.copy(), top, step
     return best, step
 
 
-def _is_clean(score: tuple[int, ...]) -> bool:
-    """Tell whether nothing is broken, empty or sunk."""
-    return not any(score[:OBJECTIVE])
+def _is_clean(page: Page) -> bool:
+    """Tell whether nothing is given up but what every page must."""
+    given_up = zip(page.score()[:OBJECTIVE], page.law.must_give_up, strict=False)
+    return all(one <= least for one, least in given_up)
 
 
-def _is_best(score: tuple[int, ...], bound: int) -> bool:
-    return _is_clean(score) and -score[OBJECTIVE] == bound
+def _is_best(page: Page, bound: int) -> bool:
+    return _is_clean(page) and -page.score()[OBJECTIVE] == bound

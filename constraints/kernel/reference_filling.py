@@ -16,6 +16,7 @@ def fill(
     heeds_floors: bool = False,
     is_bold: bool = False,
     ban: tuple[int, int] = (-1, -1),
+    cut: int = 64,
 ) -> None:
     """Fill the empty open slots from the top; then those below the last normal one with the sunk.
 
@@ -24,6 +25,7 @@ def fill(
         heeds_floors: keep room for floors.
         is_bold: where everything costs something, take the most useful, not the least costly.
         ban: a slot, and the rank that may not stand in it.
+        cut: slot from which on only the sunk may stand.
     """
     for slot, rank in enumerate(page.law.pinned):
         if rank >= 0 and page.slate[slot] < 0 and not page.breaks_hard(rank, slot):
@@ -31,7 +33,7 @@ def fill(
     below = 0
     for tier in range(2):
         for slot in range(below, page.law.slot_count):
-            if page.is_free(slot):
+            if page.is_free(slot) and (tier == 1 or slot < cut):
                 due = _due(page, slot) if heeds_floors else ([], [])
                 banned = ban[1] if slot == ban[0] else -1
                 rank = _choose(page, slot, tier, due, is_bold=is_bold, banned=banned)

@@ -10,8 +10,10 @@ from itertools import pairwise
 from operator import or_
 from typing import Final
 
+from constraints.effects import HARD
 from constraints.kernel import Tables
 from constraints.kernel.knobs import NARROW
+from constraints.kernel.scores import EMPTY, SCORES, SOFT
 from constraints.program import UNCAPPED
 
 WORD: Final = (1 << 64) - 1
@@ -19,12 +21,18 @@ WORD: Final = (1 << 64) - 1
 
 @dataclass(frozen=True)
 class Span:
-    """A cap or a floor of a group; `runs` are the words of positions a cap is counted in."""
+    """A cap or a floor of a group.
+
+    Attributes:
+        width: of a window, 0 for a range.
+        runs: the words of positions a cap is counted in.
+    """
 
     level: int
     least: int
     most: int
     mask: int
+    width: int
     runs: tuple[int, ...]
 
     def full_runs(self, taken: int) -> Iterator[int]:
@@ -76,6 +84,7 @@ class Law:
         candidate, utility, groups_of: by rank.
         may: by tier and slot, the ranks that may stand there, rising.
         pinned: by slot, the rank that alone may take it and may take no other, else -1.
+        must_give_up: score that no page can be better than, but for the objective.
     """
 
     slot_count: int
@@ -89,6 +98,7 @@ class Law:
     groups: list[Group]
     groups_of: list[list[int]]
     floors: list[Floor]
+    must_give_up: list[int]
 
     def bit(self, slot: int) -> int:
         """Return the position of a slot."""
@@ -106,7 +116,9 @@ def spans_of(t: Tables) -> list[list[Span]]:
         width, mask = int(t.window[k]), int(t.mask[k])
         starts = range(max(t.tail_count + t.slot_count - width, 0) + 1)
         runs = [((1 << width) - 1) << start & WORD for start in starts] if width else [mask]
-        found.append(Span(int(t.level[k]), int(t.least[k]), int(t.most[k]), mask, tuple(runs)))
+        found.append(
+            Span(int(t.level[k]), int(t.least[k]), int(t.most[k]), mask, width, tuple(runs))
+        )
     return [found[start:stop] for start, stop in pairwise(t.span_start)]
 
 
@@ -131,6 +143,12 @@ def lay_out(t: Tables) -> Law:
     for number, group in enumerate(groups):
         reach = reduce(or_, (eligible[rank] for rank in group.members))
         floors += [Floor(number, span, reach & span.mask) for span in group.spans if span.least > 0]
+    must_give_up = [0] * SCORES
+    must_give_up[EMPTY] = max(int(t.open).bit_count() - len(candidate), 0)
+    for floor in floors:
+        group = groups[floor.group]
+        serve = min(len(group.members), floor.reach.bit_count())
+        must_give_up[SOFT + floor.span.level] += max(floor.span.lacks(group.occupied) - serve, 0)
     return Law(
         slot_count=t.slot_count,
         tail_count=t.tail_count,
@@ -143,6 +161,7 @@ def lay_out(t: Tables) -> Law:
         groups=groups,
         groups_of=[[numbers[group] for group in own if group in numbers] for own in listed],
         floors=floors,
+        must_give_up=must_give_up,
     )
 
 
@@ -161,9 +180,19 @@ def _binding(t: Tables, listed: list[list[int]]) -> tuple[dict[int, int], list[G
         for span in every[group]:
             stands = (occupied & span.mask).bit_count()
             can_break = stands + len(members[group]) > span.most and span.most < UNCAPPED
-            if can_break or span.least > stands:
+            if (can_break and not _is_implied(span, every[group], occupied)) or span.least > stands:
                 kept.append(span)
         if kept:
             numbers[group] = len(groups)
             groups.append(Group(frozenset(members[group]), occupied, kept))
     return numbers, groups
+
+
+def _is_implied(cap: Span, spans: list[Span], occupied: int) -> bool:
+    """Tell whether a hard window of a group alone keeps its cap of a range of free positions."""
+    count = cap.mask.bit_count()
+    in_a_row = cap.mask // (cap.mask & -cap.mask or 1) == (1 << count) - 1
+    if cap.width or occupied & cap.mask or not in_a_row:
+        return False
+    windows = (span for span in spans if span.width and span.level == HARD)
+    return any(-(-count // span.width) * span.most <= cap.most for span in windows)

@@ -5,16 +5,43 @@ The order of draws is part of the definition: it is the same walk on any machine
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from constraints.effects import HARD
-from constraints.kernel.knobs import FREED_LEAST, FREED_MAX, FREED_SPREAD, KEPT_OUT_MAX, SEED
+from constraints.kernel.knobs import (
+    CLEARED_ALL_IN,
+    CLEARED_LEAST,
+    CLEARED_PERCENT,
+    CUT_IN,
+    EXCHANGE_SPREAD,
+    EXCHANGE_TRIALS,
+    FORCE_BROKEN_PERCENT,
+    FORCE_PERCENT,
+    FREED_LEAST,
+    FREED_MAX,
+    KEPT_OUT_MAX,
+    MEND_SPREAD,
+    MEND_TRIALS,
+    SEED,
+)
 from constraints.kernel.reference_filling import fill
 from constraints.kernel.reference_law import WORD, Span
-from constraints.kernel.reference_page import EMPTY, OBJECTIVE, SUNK, Page
+from constraints.kernel.reference_page import Page
 from constraints.kernel.reference_refilling import refill
+from constraints.kernel.scores import EMPTY, OBJECTIVE, SUNK
 
 Drawn = TypeVar("Drawn")
+
+
+class Freeing(NamedTuple):
+    """How slots are freed and refilled: what to beat, how many more at most, and the trials."""
+
+    target: int
+    spread: int
+    trials: int
+
+
+MENDING: Final = Freeing(-1, MEND_SPREAD, MEND_TRIALS)
 
 
 class Walk:
@@ -41,31 +68,43 @@ class Walk:
         return drawn
 
 
-def rebuild(page: Page, score: tuple[int, ...], walk: Walk, force_percent: int) -> Page:
+def rebuild(page: Page, score: tuple[int, ...], walk: Walk, *, is_clean: bool) -> Page:
     """Return the page with a part of it taken away and filled anew."""
-    trial, ban = page.copy(), (-1, -1)
+    trial, ban, cut = page.copy(), (-1, -1), page.law.slot_count
     if score[SUNK] > 0:
         for slot, rank in enumerate(trial.slate):
             if rank >= 0 and trial.is_sunk(rank, slot):
                 trial.lift(slot)
-    if walk.draw(100) >= force_percent or not _force(trial, walk):
+    if not is_clean and score[EMPTY] > 0 and any(page.law.may[1]) and walk.draw(CUT_IN) == 0:
+        cut = _cut(trial, walk)
+    percent = FORCE_PERCENT if is_clean else FORCE_BROKEN_PERCENT
+    if walk.draw(100) >= percent or not _force(trial, walk, is_clean=is_clean):
         ban = _clear(trial, walk)
-    fill(trial, heeds_floors=True, ban=ban)
+    fill(trial, heeds_floors=True, ban=ban, cut=cut)
     return trial
 
 
+def _cut(page: Page, walk: Walk) -> int:
+    """Empty all slots from one on, which is returned: from there on only the sunk shall stand."""
+    cut = walk.draw(page.law.slot_count)
+    for slot in range(cut, page.law.slot_count):
+        if page.slate[slot] >= 0 and page.law.pinned[slot] != page.slate[slot]:
+            page.lift(slot)
+    return cut
+
+
 def _clear(page: Page, walk: Walk) -> tuple[int, int]:
-    """Empty up to 55 % of the slots, in a run or scattered, 1 time in 32 all.
+    """Empty a few slots, in a run or scattered, now and then all.
 
     Returns:
         One slot that was emptied, and its rank, which may not return there.
     """
     count, ban = page.law.slot_count, (-1, -1)
-    size = 2 + walk.draw(max(1, count * 11 // 20))
-    kind = walk.draw(32)
+    size = CLEARED_LEAST + walk.draw(max(1, count * CLEARED_PERCENT // 100))
+    kind = walk.draw(CLEARED_ALL_IN)
     first = walk.draw(count)
     for step in range(count if kind == 0 else min(size, count)):
-        slot = (first + step) % count if kind < 16 else walk.draw(count)
+        slot = (first + step) % count if kind < CLEARED_ALL_IN // 2 else walk.draw(count)
         rank = page.slate[slot]
         if rank >= 0 and page.law.pinned[slot] != rank:
             if ban[0] < 0 or walk.draw(2) == 0:
@@ -74,21 +113,25 @@ def _clear(page: Page, walk: Walk) -> tuple[int, int]:
     return ban
 
 
-def _force(page: Page, walk: Walk) -> bool:
-    """Put someone worth more into a slot that some rule keeps it out of; eject who clashes.
+def _force(page: Page, walk: Walk, *, is_clean: bool) -> bool:
+    """Put somebody that some rule keeps out, or that a floor lacks, into a slot; eject who clashes.
 
     Returns:
         False, and the page as it was, where nobody is kept out of the slot drawn.
     """
-    slot = walk.draw(page.law.slot_count)
-    if page.slate[slot] < 0 or page.law.pinned[slot] == page.slate[slot]:
+    slot, rank = walk.draw(page.law.slot_count), None
+    if not is_clean and walk.draw(2) == 0:
+        slot, rank = _lacked(page, walk) or (slot, None)
+    if page.slate[slot] >= 0 and page.law.pinned[slot] == page.slate[slot]:
         return False
-    rank = _kept_out(page, slot, walk)
+    if rank is None:
+        rank = _kept_out(page, slot, walk)
     if rank is None:
         return False
     if rank in page.used:
         page.lift(page.slate.index(rank))
-    page.lift(slot)
+    if page.slate[slot] >= 0:
+        page.lift(slot)
     _make_room(page, slot, rank)
     if page.breaks_hard(rank, slot):
         return True
@@ -100,10 +143,24 @@ def _force(page: Page, walk: Walk) -> bool:
     return True
 
 
+def _lacked(page: Page, walk: Walk) -> tuple[int, int] | None:
+    """Draw a floor that lacks somebody, a slot it counts, and somebody it lacks for there."""
+    lacking = zip(page.law.floors, _lacking(page), strict=True)
+    floor = walk.one_of([floor for floor, lacks in lacking if lacks])
+    slot = walk.one_of(_slots(page, floor.reach)) if floor else None
+    if floor is None or slot is None:
+        return None
+    members = page.law.groups[floor.group].members
+    offered = [one for one in page.law.may[0][slot] if one in members and one not in page.used]
+    rank = walk.one_of(offered)
+    return None if rank is None else (slot, rank)
+
+
 def _kept_out(page: Page, slot: int, walk: Walk) -> int | None:
     """Draw one of the first ranks that are worth more than who stands in a slot."""
     better = (rank for rank in page.law.may[0][slot] if rank < page.slate[slot])
-    return walk.one_of(islice(better, KEPT_OUT_MAX))
+    first = list(islice(better, KEPT_OUT_MAX))
+    return first[walk.draw(len(first))] if first else None
 
 
 def _make_room(page: Page, slot: int, rank: int) -> None:
@@ -117,10 +174,10 @@ def _make_room(page: Page, slot: int, rank: int) -> None:
 
 
 def _counted_with(page: Page, group: int, slot: int) -> list[int]:
-    """Return the slots where members stand that some cap of a group counts together with a slot."""
+    """Return the slots where members stand that a cap that is full counts together with a slot."""
     found = 0
     for span in page.law.groups[group].spans:
-        for run in span.runs if span.least == 0 else ():
+        for run in span.full_runs(page.taken[group]):
             if run & page.law.bit(slot):
                 found |= run
     return _slots(page, found & page.taken[group])
@@ -145,7 +202,8 @@ def exchange(page: Page, score: tuple[int, ...], walk: Walk) -> bool:
         if rank in page.used:
             freed.add(page.slate.index(rank))
         freed |= _in_the_way(page, slot, rank, walk)
-    return _refilled(page, score, walk, freed, _lacking(page), -score[OBJECTIVE])
+    how = Freeing(-score[OBJECTIVE], EXCHANGE_SPREAD, EXCHANGE_TRIALS)
+    return _refilled(page, score, walk, freed, _lacking(page), how)
 
 
 def mend(page: Page, score: tuple[int, ...], walk: Walk) -> bool:
@@ -162,7 +220,7 @@ def mend(page: Page, score: tuple[int, ...], walk: Walk) -> bool:
         if slot >= _first_sunk(page):
             return False
         freed = _room_for_one_of(page, slot, range(len(law.utility)), walk)
-        return _refilled(page, score, walk, freed, lacking, -1)
+        return _refilled(page, score, walk, freed, lacking, MENDING)
     broken = walk.one_of(_broken(page))
     if broken is None:
         return False
@@ -183,7 +241,7 @@ def mend(page: Page, score: tuple[int, ...], walk: Walk) -> bool:
         if drawn is None:
             return False
         freed = {drawn}
-    return _refilled(page, score, walk, freed, lacking, -1)
+    return _refilled(page, score, walk, freed, lacking, MENDING)
 
 
 def _broken(page: Page) -> list[tuple[int, Span]]:
@@ -230,11 +288,11 @@ def _refilled(
     walk: Walk,
     freed: set[int],
     lacking: list[int],
-    target: int,
+    how: Freeing,
 ) -> bool:
-    """Free slots, and more at random, and refill them so that the page is worth over `target`."""
-    want = FREED_LEAST + walk.draw(FREED_SPREAD)
-    for _ in range(8):
+    """Free slots, and more at random, and refill them so that the page is worth over a target."""
+    want = FREED_LEAST + walk.draw(how.spread)
+    for _ in range(2 * FREED_MAX):
         if len(freed) < want:
             freed.add(walk.draw(page.law.slot_count))
     stood, worth = dict[int, int](), -score[OBJECTIVE]
@@ -247,7 +305,7 @@ def _refilled(
         if rank >= 0:
             worth -= page.law.worth(rank, slot)
             page.lift(slot)
-    found = refill(page, list(stood), lacking, worth, target) if stood else None
+    found = refill(page, list(stood), lacking, worth, how.target, how.trials) if stood else None
     for slot, rank in zip(stood, found or stood.values(), strict=True):
         if rank >= 0:
             page.place(slot, rank)

@@ -1,14 +1,8 @@
 """The page of the reference: what stands, what one more would break, and how good it is."""
 
-from typing import Final
-
-from constraints.effects import HARD, LEVEL_MAX
+from constraints.effects import HARD
 from constraints.kernel.reference_law import Law
-
-EMPTY: Final = 1
-SUNK: Final = 2
-SOFT: Final = 2  # breaks of level 1 follow at SOFT + 1
-OBJECTIVE: Final = LEVEL_MAX + 3
+from constraints.kernel.scores import EMPTY, OBJECTIVE, SCORES, SOFT, SUNK
 
 
 class Page:
@@ -84,7 +78,7 @@ class Page:
 
     def score(self) -> tuple[int, ...]:
         """Measure the page: see `reference.measure`; what is hard is never broken here."""
-        score = [0] * (OBJECTIVE + 1)
+        score = [0] * SCORES
         for slot, rank in enumerate(self.slate):
             score[EMPTY] += self.is_free(slot)
             if rank >= 0:

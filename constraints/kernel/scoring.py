@@ -4,17 +4,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from constraints.effects import LEVEL_MAX
 from constraints.jit import bare, inline, kernel
 from constraints.kernel.board import TAKEN, excess
 from constraints.kernel.layout import LOW_SIX, ONE, ZERO, has
+from constraints.kernel.scores import EMPTY, HARD_BREAKS, OBJECTIVE, SCORES, SOFT, SUNK
 
-HARD_BREAKS: Final = 0
-EMPTY: Final = 1
-SUNK: Final = 2
-SOFT: Final = 2  # breaks of level 1 follow at SOFT + 1
-OBJECTIVE: Final = LEVEL_MAX + 3
-SCORES: Final = LEVEL_MAX + 4
 UNKNOWN: Final = np.bool_(False)  # whether caps hold
 
 
@@ -59,12 +53,12 @@ def is_better(a, b):  # type: ignore[no-untyped-def]
 
 
 @inline
-def is_clean(score):  # type: ignore[no-untyped-def]
-    """Tell whether nothing is broken, empty or sunk."""
-    broken = np.int64(0)
+def is_clean(p, score):  # type: ignore[no-untyped-def]
+    """Tell whether nothing is given up but what every page must; then no cap is broken."""
+    more = False
     for entry in range(OBJECTIVE):
-        broken |= score[entry]
-    return broken == 0
+        more |= score[entry] > p.must_give_up[entry]
+    return not more
 
 
 @inline

@@ -4,17 +4,24 @@ from typing import Any
 
 import numpy as np
 
-from constraints.jit import bare, kernel
+from constraints.jit import bare, keep, kernel, view
 from constraints.kernel.board import copy_board, new_board
 from constraints.kernel.filling import BOLD, CAREFUL, PLAIN, fill_board
-from constraints.kernel.knobs import PATIENCE, SLACK
+from constraints.kernel.knobs import (
+    BACK_AFTER,
+    EXCHANGE_BROKEN_PERCENT,
+    EXCHANGE_PERCENT,
+    FAR_PERCENT,
+    HOME_PART,
+    PATIENCE,
+    SLACK,
+    WANDER_IN,
+)
 from constraints.kernel.layout import lay_out
 from constraints.kernel.moves import exchange, mend, rebuild
 from constraints.kernel.polishing import polish
+from constraints.kernel.scores import OBJECTIVE, SCORES, SUNK
 from constraints.kernel.scoring import (
-    OBJECTIVE,
-    SCORES,
-    SUNK,
     UNKNOWN,
     compare,
     copy_score,
@@ -38,19 +45,21 @@ def search(t: Any, rounds: Any) -> Any:
         (K,) int32 candidate of each slot, -1 for none; what a page is worth at most, by who may
         stand where; the rounds tried; whether the slate is proved the best there is.
     """
-    p = lay_out(t)
-    board, best, trial = new_board(p), new_board(p), new_board(p)
+    laid, scratch = lay_out(t), new_workspace(t)
+    boards = new_board(laid), new_board(laid), new_board(laid), new_board(laid)
+    p, k = view(laid), view(scratch)
+    board, best, trial, first = view(boards[0]), view(boards[1]), view(boards[2]), view(boards[3])
     top, now = np.zeros(SCORES, np.int64), np.zeros(SCORES, np.int64)
     score = np.zeros(SCORES, np.int64)
     _first_fill(p, board, best, trial, top, score)
-    first, first_top = new_board(p), top.copy()
+    first_top = top.copy()
     copy_board(best, first)
     polish(p, first, trial, first_top, score)
     pool, picked = np.zeros_like(best.used), np.zeros_like(best.used)
     bound = free_bound(p, pool, picked, top[SUNK] > 0)
     done = np.int64(0)
     if len(p.candidate) > 0:
-        done = _improve(p, board, best, trial, top, now, score, new_workspace(p), rounds, bound)
+        done = _improve(p, board, best, trial, top, now, score, k, rounds, bound)
     if done > 0:
         polish(p, best, trial, top, score)
     if done == 0 or is_better(first_top, top):  # the rounds may leave less to polish
@@ -60,13 +69,16 @@ def search(t: Any, rounds: Any) -> Any:
     for slot in range(p.slot_count):
         if best.slate[slot] >= 0:
             slate[slot] = p.candidate[best.slate[slot]]
-    return slate, bound, done, is_clean(top) and -top[OBJECTIVE] == bound
+    keep(laid)
+    keep(scratch)
+    keep(boards)
+    return slate, bound, done, is_clean(p, top) and -top[OBJECTIVE] == bound
 
 
 @bare
 def _first_fill(p, start, best, trial, top, score):  # type: ignore[no-untyped-def]
     """Fill plainly; heeding floors; and boldly where plainly gives a rule up. Keep the best."""
-    fill_board(p, best, PLAIN, NONE, NONE)
+    fill_board(p, best, PLAIN, NONE, NONE, p.slot_count)
     score_board(p, best, top, UNKNOWN)
     gives_up = False
     for entry in range(SUNK, OBJECTIVE):
@@ -74,7 +86,7 @@ def _first_fill(p, start, best, trial, top, score):  # type: ignore[no-untyped-d
     for how in (CAREFUL, BOLD):
         if (how == CAREFUL and len(p.floors) > 0) or (how == BOLD and gives_up):
             copy_board(start, trial)
-            fill_board(p, trial, how, NONE, NONE)
+            fill_board(p, trial, how, NONE, NONE, p.slot_count)
             score_board(p, trial, score, UNKNOWN)
             if is_better(score, top):
                 copy_board(trial, best)
@@ -83,34 +95,48 @@ def _first_fill(p, start, best, trial, top, score):  # type: ignore[no-untyped-d
 
 @bare
 def _improve(p, board, best, trial, top, now, score, k, rounds, bound):  # type: ignore[no-untyped-def]
-    """Try rounds, and keep the best page in `best` and `top`; return how many.
+    """Try rounds to make the page of `best` and `top` better; return how many.
 
-    The walk goes on from a page a little worse, less so with every round. A page that is not clean
-    gets more rounds, and is now and then left for another.
+    The walk goes on from a page a little worse, less so with every round; the last ones begin at
+    the best page and only go up. Pages that are far from the bound, and all the more those that
+    give up more than any must, get more rounds; these walk on from a page that gives up yet more
+    now and then, and return if nothing comes of it.
     """
     copy_board(best, board)
     copy_score(top, now)
-    step = np.int64(0)
-    while step < rounds or (step < PATIENCE * rounds and not is_clean(top)):
-        clean = is_clean(now)
-        if is_clean(top) and -top[OBJECTIVE] == bound:
+    step, since = np.int64(0), np.int64(0)
+    enough, most = rounds, PATIENCE * rounds
+    if -top[OBJECTIVE] < bound // 100 * (100 - FAR_PERCENT):
+        enough += rounds // 2
+    home = enough - enough // HOME_PART
+    while step < enough or (step < most and not is_clean(p, top)):
+        if is_clean(p, top) and -top[OBJECTIVE] == bound:
             break
         step += 1
+        if step == home and is_clean(p, top):
+            copy_board(best, board)
+            copy_score(top, now)
+        clean = is_clean(p, now)
         if not clean and draw(k, 2) == 0:
-            if mend(p, board, now, k):
+            if mend(p, board, trial, now, k):
                 score_board(p, board, now, UNKNOWN)
-        elif draw(k, 100) < (50 if clean else 10):
-            if exchange(p, board, now, k):
+        elif draw(k, 100) < (EXCHANGE_PERCENT if clean else EXCHANGE_BROKEN_PERCENT):
+            if exchange(p, board, trial, now, k):
                 score_board(p, board, now, clean)
         else:
-            rebuild(p, board, trial, now, score, k, 40 if clean else 80, clean)
+            rebuild(p, board, trial, now, score, k, clean)
             order = compare(score, now)
-            slack = -now[OBJECTIVE] // SLACK // rounds * max(rounds - step, np.int64(0))
-            leaves = step > rounds and step % (rounds // 2 + 1) == 0
+            slack = -now[OBJECTIVE] // SLACK // enough * max(home - step, np.int64(0))
+            leaves = not clean and draw(k, WANDER_IN) == 0
             if order < 0 or leaves or (order == 0 and score[OBJECTIVE] <= now[OBJECTIVE] + slack):
                 copy_board(trial, board)
                 copy_score(score, now)
         if is_better(now, top):
             copy_board(board, best)
             copy_score(now, top)
+            since = step
+        elif not clean and step - since >= BACK_AFTER:
+            copy_board(best, board)
+            copy_score(top, now)
+            since = step
     return step

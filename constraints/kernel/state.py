@@ -6,10 +6,9 @@ import numpy as np
 
 from constraints.facts import IntArray, WordArray
 from constraints.jit import inline, kernel
-from constraints.kernel.knobs import FREED_MAX, POOL_MORE, SEED
+from constraints.kernel.knobs import FREED_MAX, LISTED, SEED
 
 NONE: Final = np.int32(-1)
-POOL_MAX: Final = FREED_MAX * (FREED_MAX + POOL_MORE)
 
 
 class Workspace(NamedTuple):
@@ -20,10 +19,11 @@ class Workspace(NamedTuple):
         size: (1,) int64, slots freed; `freed` names them, rising.
         chosen, found: (FREED_MAX,) int32 ranks on trial, and the best found so far.
         worth: (FREED_MAX + 1,) int64, of the page with the slots above a depth filled.
-        pool, reach: (POOL_MAX,) the most useful ranks, rising, and bit j for freed slot j.
-        at: (FREED_MAX,) int64, the pool entry on trial.
-        beyond: (FREED_MAX,) int32, last rank of the pool that may take the slot.
-        rest, rests: by depth, the most useful ranks left, and how many; -1 for a dead end.
+        listed: (FREED_MAX * LISTED,) int32 ranks that fit each freed slot, the most useful first;
+            listed_count: (FREED_MAX,) int64, how many.
+        first: (FREED_MAX * FREED_MAX,) int64, by depth and slot the first entry that still fits.
+        at: (FREED_MAX,) int64, the entry on trial.
+        must: (FREED_MAX,) int32, a group that the slot must serve, or NONE.
         own: (FREED_MAX,) int64, worth of the slots below if each had the best it may take.
         lacking: (f,) int64, what each floor may lack.
     """
@@ -34,19 +34,18 @@ class Workspace(NamedTuple):
     chosen: IntArray
     found: IntArray
     worth: IntArray
-    pool: IntArray
-    reach: WordArray
+    listed: IntArray
+    listed_count: IntArray
+    first: IntArray
     at: IntArray
-    beyond: IntArray
-    rest: IntArray
-    rests: IntArray
+    must: IntArray
     own: IntArray
     lacking: IntArray
 
 
 @kernel
-def new_workspace(p: Any) -> Any:
-    """Return the scratch for a `Layout`; the walk always begins at the same seed."""
+def new_workspace(t: Any) -> Any:
+    """Return the scratch for `Tables`; the walk always begins at the same seed."""
     return Workspace(
         random=np.full(1, np.uint64(SEED), np.uint64),
         size=np.zeros(1, np.int64),
@@ -54,14 +53,13 @@ def new_workspace(p: Any) -> Any:
         chosen=np.zeros(FREED_MAX, np.int32),
         found=np.zeros(FREED_MAX, np.int32),
         worth=np.zeros(FREED_MAX + 1, np.int64),
-        pool=np.zeros(POOL_MAX, np.int32),
-        reach=np.zeros(POOL_MAX, np.uint64),
+        listed=np.zeros(FREED_MAX * LISTED, np.int32),
+        listed_count=np.zeros(FREED_MAX, np.int64),
+        first=np.zeros(FREED_MAX * FREED_MAX, np.int64),
         at=np.zeros(FREED_MAX, np.int64),
-        beyond=np.zeros(FREED_MAX, np.int32),
-        rest=np.zeros(FREED_MAX * (FREED_MAX + 1), np.int32),
-        rests=np.zeros(FREED_MAX, np.int64),
+        must=np.zeros(FREED_MAX, np.int32),
         own=np.zeros(FREED_MAX, np.int64),
-        lacking=np.zeros(len(p.floors), np.int64),
+        lacking=np.zeros(len(t.least), np.int64),
     )
 
 
