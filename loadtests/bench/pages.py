@@ -17,7 +17,7 @@ from loadtests.bench.lay import Family, FloatArray, IntArray, Shape, Span, table
 REGIMES: Final = ("loose", "tight", "edge")
 THEMES: Final = 12
 TAIL: Final = 7
-FEATURES: Final = 16  # themes, and a taste beside them
+FEATURES: Final = 128  # themes, and a taste beside them: as long as embeddings often are
 
 
 class Cell(NamedTuple):
@@ -235,7 +235,7 @@ def _feature(rng: Generator, crowd: Crowd) -> NDArray[np.float32]:
     feature = np.zeros((count, THEMES + 1), np.float32)
     folded = np.where(crowd.themes >= 0, crowd.themes % THEMES, THEMES)  # real data has more
     np.put_along_axis(feature, folded, 1.0, axis=1)
-    taste = rng.normal(0.0, 0.4, (count, FEATURES - THEMES))
+    taste = rng.normal(0.0, 0.8 / np.sqrt(FEATURES - THEMES), (count, FEATURES - THEMES))
     feature = np.concatenate([feature[:, :THEMES], taste], axis=1, dtype=np.float32)
     feature /= np.linalg.norm(feature, axis=1, keepdims=True)
     return feature
