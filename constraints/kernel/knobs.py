@@ -4,7 +4,7 @@ from typing import Final
 
 SEED: Final = 0x9E3779B97F4A7C15
 PATIENCE: Final = 8  # a page that gives up more than it must gets up to so many times the rounds
-FAR_PERCENT: Final = 10  # a page first worth so much less than its bound gets half as many again
+FAR_PERCENT: Final = 12  # a page first worth so much less than its bound is begun anew once
 SLACK: Final = 200  # a rebuilt page may be worth 1/200 less than the one it replaces, at first
 HOME_PART: Final = 8  # the last of so many parts of the rounds goes on from the best page
 WANDER_IN: Final = 24  # 1 in so many rebuilt pages is gone on from although it gives up more,

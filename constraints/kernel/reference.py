@@ -110,17 +110,33 @@ def _free_bound(law: Law, *, with_sunk: bool) -> int:
 def _improve(best: Page, rounds: int, bound: int) -> tuple[Page, int]:
     """Try rounds; return the best page, and how many were tried.
 
-    The walk goes on from a page a little worse, less so with every round; the last ones begin at
-    the best page and only go up. Pages that are far from the bound, and all the more those that
-    give up more than any must, get more rounds; these walk on from a page that gives up yet more
-    now and then, and return if nothing comes of it.
+    A page that is far from the bound is begun anew once.
     """
-    page, walk, step, since = best.copy(), Walk(), 0, 0
-    top = now = best.score()
-    is_far = -top[OBJECTIVE] < bound // 100 * (100 - FAR_PERCENT)
-    enough = rounds + rounds // 2 if is_far else rounds
-    home = enough - enough // HOME_PART
-    while step < enough or (step < PATIENCE * rounds and not _is_clean(best)):
+    walk, is_far = Walk(), best.worth < bound // 100 * (100 - FAR_PERCENT)
+    best, done = _walk(best.copy(), best, rounds, bound, walk)
+    if not is_far or not rounds or not _is_clean(best) or best.worth == bound:
+        return best, done
+    page = best.copy()
+    for slot, rank in enumerate(best.slate):
+        if rank >= 0 and page.law.pinned[slot] != rank:
+            page.lift(slot)
+    slot = walk.draw(page.law.slot_count)
+    fill(page, heeds_floors=True, ban=(slot, best.slate[slot]))
+    best, more = _walk(page, best, rounds, bound, walk)
+    return best, done + more
+
+
+def _walk(page: Page, best: Page, rounds: int, bound: int, walk: Walk) -> tuple[Page, int]:
+    """Try rounds on a page; return the best page, and how many were tried.
+
+    The walk goes on from a page a little worse, less so with every round; the last ones begin at
+    the best page and only go up. Pages that give up more than any must get more rounds: they walk
+    on from a page that gives up yet more now and then, and return if nothing comes of it.
+    """
+    step, since = 0, 0
+    top, now = best.score(), page.score()
+    home = rounds - rounds // HOME_PART
+    while step < rounds or (step < PATIENCE * rounds and not _is_clean(best)):
         if _is_best(best, bound):
             break
         step += 1
@@ -135,7 +151,7 @@ def _improve(best: Page, rounds: int, bound: int) -> tuple[Page, int]:
         else:
             trial = rebuild(page, now, walk, is_clean=is_clean)
             score = trial.score()
-            slack = -now[OBJECTIVE] // SLACK // enough * max(home - step, 0)
+            slack = -now[OBJECTIVE] // SLACK // rounds * max(home - step, 0)
             leaves = not is_clean and walk.draw(WANDER_IN) == 0
             is_near = score[OBJECTIVE] <= now[OBJECTIVE] + slack
             if leaves or score[:-1] < now[:-1] or (score[:-1] == now[:-1] and is_near):
@@ -155,4 +171,4 @@ def _is_clean(page: Page) -> bool:
 
 
 def _is_best(page: Page, bound: int) -> bool:
-    return _is_clean(page) and -page.score()[OBJECTIVE] == bound
+    return _is_clean(page) and page.worth == bound

@@ -76,6 +76,11 @@ class Page:
         """Tell whether a rank that may stand in a slot is of the sunk."""
         return rank in self.law.may[1][slot]
 
+    @property
+    def worth(self) -> int:
+        """The objective."""
+        return -self.score()[OBJECTIVE]
+
     def score(self) -> tuple[int, ...]:
         """Measure the page: see `reference.measure`; what is hard is never broken here."""
         score = [0] * SCORES

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from constraints.jit import bare, keep, kernel, view
-from constraints.kernel.board import copy_board, new_board
+from constraints.kernel.board import copy_board, lift, new_board
 from constraints.kernel.filling import BOLD, CAREFUL, PLAIN, fill_board
 from constraints.kernel.knobs import (
     BACK_AFTER,
@@ -59,7 +59,13 @@ def search(t: Any, rounds: Any) -> Any:
     bound = free_bound(p, pool, picked, top[SUNK] > 0)
     done = np.int64(0)
     if len(p.candidate) > 0:
-        done = _improve(p, board, best, trial, top, now, score, k, rounds, bound)
+        is_far = -top[OBJECTIVE] < bound // 100 * (100 - FAR_PERCENT)
+        copy_board(best, board)
+        copy_score(top, now)
+        done = _walk(p, board, best, trial, top, now, score, k, rounds, bound)
+        if is_far and rounds > 0 and is_clean(p, top) and -top[OBJECTIVE] < bound:
+            _begin_anew(p, board, best, now, k)
+            done += _walk(p, board, best, trial, top, now, score, k, rounds, bound)
     if done > 0:
         polish(p, best, trial, top, score)
     if done == 0 or is_better(first_top, top):  # the rounds may leave less to polish
@@ -94,22 +100,28 @@ def _first_fill(p, start, best, trial, top, score):  # type: ignore[no-untyped-d
 
 
 @bare
-def _improve(p, board, best, trial, top, now, score, k, rounds, bound):  # type: ignore[no-untyped-def]
-    """Try rounds to make the page of `best` and `top` better; return how many.
+def _begin_anew(p, board, best, now, k):  # type: ignore[no-untyped-def]
+    """Fill the page anew, but for one slot that shall not hold who stands there at best."""
+    copy_board(best, board)
+    for slot in range(p.slot_count):
+        if board.slate[slot] >= 0 and p.pinned[slot] != board.slate[slot]:
+            lift(p, board, slot)
+    slot = draw(k, p.slot_count)
+    fill_board(p, board, CAREFUL, slot, best.slate[slot], p.slot_count)
+    score_board(p, board, now, UNKNOWN)
+
+
+@bare
+def _walk(p, board, best, trial, top, now, score, k, rounds, bound):  # type: ignore[no-untyped-def]
+    """Try rounds on a page and keep the best in `best` and `top`; return how many.
 
     The walk goes on from a page a little worse, less so with every round; the last ones begin at
-    the best page and only go up. Pages that are far from the bound, and all the more those that
-    give up more than any must, get more rounds; these walk on from a page that gives up yet more
-    now and then, and return if nothing comes of it.
+    the best page and only go up. Pages that give up more than any must get more rounds: they walk
+    on from a page that gives up yet more now and then, and return if nothing comes of it.
     """
-    copy_board(best, board)
-    copy_score(top, now)
     step, since = np.int64(0), np.int64(0)
-    enough, most = rounds, PATIENCE * rounds
-    if -top[OBJECTIVE] < bound // 100 * (100 - FAR_PERCENT):
-        enough += rounds // 2
-    home = enough - enough // HOME_PART
-    while step < enough or (step < most and not is_clean(p, top)):
+    home = rounds - rounds // HOME_PART
+    while step < rounds or (step < PATIENCE * rounds and not is_clean(p, top)):
         if is_clean(p, top) and -top[OBJECTIVE] == bound:
             break
         step += 1
@@ -126,7 +138,7 @@ def _improve(p, board, best, trial, top, now, score, k, rounds, bound):  # type:
         else:
             rebuild(p, board, trial, now, score, k, clean)
             order = compare(score, now)
-            slack = -now[OBJECTIVE] // SLACK // enough * max(home - step, np.int64(0))
+            slack = -now[OBJECTIVE] // SLACK // rounds * max(home - step, np.int64(0))
             leaves = not clean and draw(k, WANDER_IN) == 0
             if order < 0 or leaves or (order == 0 and score[OBJECTIVE] <= now[OBJECTIVE] + slack):
                 copy_board(trial, board)
