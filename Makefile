@@ -2,6 +2,8 @@
 PYTHON ?= python3
 # Two workers by default: each one loads the compiled kernels, so more do not always help.
 PYTEST_FLAGS ?= -q -n 2 --dist loadfile
+# `make bench-engine BENCH_FLAGS='--plot docs/engine.svg'` also draws its figures.
+BENCH_FLAGS ?=
 # `make lock LOCK_FLAGS=--upgrade` moves every pin to its current release.
 LOCK_FLAGS ?=
 
@@ -68,7 +70,7 @@ realpages: $(COMPILED) ## measure on the shapes of real pages
 .PHONY: bench-engine bench-oracle prove-engine bench-growth
 
 bench-engine: $(DEV_DEPS) $(COMPILED) ## measure the engine against proven optima and its peers
-	$(BIN)/python -m loadtests.bench
+	$(BIN)/python -m loadtests.bench $(BENCH_FLAGS)
 
 bench-oracle: $(DEV_DEPS) $(COMPILED) ## prove the optima that bench-engine needs, ahead of it
 	$(BIN)/python -m loadtests.bench.optima

@@ -81,7 +81,7 @@ def decide(
         moves=moves,
         blocked=blocked,
         blocked_count=blocked_count,
-        void_pins=void_pins(reasons, page) if steering.shape.pins else (),
+        void_pins=void_pins(reasons, offer, page) if steering.shape.pins else (),
         relaxed=tuple(judgement.violations),
         shadow=tuple(judgement.shadow),
         withdrawn=tuple(withdrawn),

@@ -131,7 +131,10 @@ def view(typing_context, held):  # type: ignore[no-untyped-def]
 
 @_intrinsic
 def keep(typing_context, held):  # type: ignore[no-untyped-def]
-    """Hold a tuple up to here: without a use, numba frees its arrays after the last one."""
+    """Hold a tuple up to here, and not beyond: numba frees arrays after their last use.
+
+    No view of the tuple may be read after this.
+    """
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         return context.get_dummy_value()

@@ -2,25 +2,37 @@
 
 import numpy as np
 
+from constraints.catalogue import QUARANTINED
 from constraints.decision import Reason, Void, VoidPin
-from constraints.facts import IntArray
+from constraints.facts import IntArray, subject_keys
+from constraints.offer import Offer
 from constraints.page import Page
 from constraints.reasons import Reasons
 from constraints.shape import Pinned
 
 
-def void_pins(reasons: Reasons, page: Page) -> tuple[VoidPin, ...]:
+def void_pins(reasons: Reasons, offer: Offer, page: Page) -> tuple[VoidPin, ...]:
     """List every pin of a rule in force that does not hold on the page, by slot and rule."""
     steering = reasons.steering
     found = []
     for pin in steering.shape.pins:
         column = steering.asked.verdicts[:, steering.shape.columns[pin.rule]]
-        named = np.flatnonzero(column[steering.class_of] == pin.verdict)
+        named: IntArray = np.flatnonzero(column[steering.class_of] == pin.verdict)
+        if not len(named):
+            named = _in_quarantine(pin, steering.class_of, offer)
         if reasons.slate[pin.slot] not in named:
             candidate, void, because = _why(pin, named, reasons, page)
             rule_id = steering.shape.rules[pin.rule].id
             found.append(VoidPin(rule_id, pin.slot, pin.subject, void, candidate, because))
     return tuple(found)
+
+
+def _in_quarantine(pin: Pinned, class_of: IntArray, offer: Offer) -> IntArray:
+    """Find who is meant among those whose verdicts count for nothing."""
+    held = np.flatnonzero(class_of == QUARANTINED)
+    subjects = offer.catalogue.facts.subject[offer.rows[held]]
+    found: IntArray = held[subjects == subject_keys([pin.subject])[0]]
+    return found
 
 
 def _why(

@@ -9,6 +9,7 @@ import numpy as np
 
 from constraints.because import Because
 from constraints.decision import BLOCKED_MAX, Blocked, Cause, Move, Reason
+from constraints.effects import HARD, LEVEL_MAX
 from constraints.facts import FloatArray, IntArray
 from constraints.rule import Rule, Violation
 from constraints.steering import Steering
@@ -123,7 +124,7 @@ class Reasons:
         violation = self.withdrawn.get(candidate)
         if violation is not None:
             return (Reason(violation.rule_id, Cause.WITHDRAWN, group=violation.group, slot=slot),)
-        return tuple(self._caps(candidate, slot, 1 << slot))
+        return tuple(self._caps(candidate, slot, 1 << slot, softest=HARD))
 
     def _find_keepers(self) -> dict[int, list[Reason]]:
         """Return slot → the pins that keep it for whom they name."""
@@ -254,8 +255,10 @@ class Reasons:
         )
         return any(not self._caps(other, slot) for other in islice(later, OVERTAKEN_MAX))
 
-    def _caps(self, candidate: int, slot: int, spared: int = 0) -> list[Reason]:
-        """List the caps that are full at a slot, hard ones first.
+    def _caps(
+        self, candidate: int, slot: int, spared: int = 0, softest: int = LEVEL_MAX
+    ) -> list[Reason]:
+        """List the caps up to a level that are full at a slot, hard ones first.
 
         They are counted with those who stand above it, or, where slots are spared, with all who
         stand in others.
@@ -267,7 +270,11 @@ class Reasons:
             taken = self._occupied[group] | (self._standing.get(group, 0) & others)
             have = taken.bit_count()
             for level, _, most, mask, window, rule in spans[self._family[group]] if have else ():
-                if have >= most and _is_full(most, mask, window, taken, position):
+                if (
+                    level <= softest
+                    and have >= most
+                    and _is_full(most, mask, window, taken, position)
+                ):
                     found.append((level, rule, group))
         ordered = dict.fromkeys(entry[1:] for entry in sorted(found, key=itemgetter(0, 1)))
         return [

@@ -3,16 +3,19 @@
 import io
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pytest
 from rich.console import Console
 
+from constraints.catalogue import QUARANTINE
 from constraints.decision import Cause, Decision, Void
-from constraints.facts import subject_keys
+from constraints.facts import Facts, subject_keys
 from constraints.govern import decide, govern
 from constraints.page import Page
 from constraints.policy import Policy
+from constraints.rule import Day, Rule, Verdicts
 from ranker.page_view import PageView
 from ranker.v1 import decision_pb2 as out
 from tests import chance, make, plain_law
@@ -106,8 +109,9 @@ def test_of_two_titles_pinned_to_one_slot_the_one_that_is_offered_has_it() -> No
 def test_hard_cap_may_leave_a_pinned_slot_empty_and_nobody_else_gets_it() -> None:
     cap = make.rule_text("theme_cap", id="cap", most_on_page=1, level=0)
     rows = [video(themes="p", subject="x"), video(themes="q")]
+    soft = make.rule_text("theme_cap", id="soft", most_on_page=1, level=1)
     caller = {1: video(themes="p")}
-    decision = decided(rows, pin(0), cap, page=make.page(reserved=[1]), reserved=caller)
+    decision = decided(rows, pin(0), cap, soft, page=make.page(reserved=[1]), reserved=caller)
     assert decision.slate == [-1, -1, 1]
     assert void(decision) == [("pins", 0, Void.NO_ROOM, ["cap"])]
 
@@ -273,3 +277,33 @@ def test_policy_without_pins_makes_no_table_of_them() -> None:
     steering = make.steering(make.candidates([video()]), make.page(), policy)
     assert steering.asked.pinned is None
     assert steering.home is None
+
+
+@pytest.mark.parametrize("rounds", [0, 5, 50, 250])
+def test_pin_that_can_hold_is_not_given_up_for_a_page_of_more_worth(rounds: int) -> None:
+    """Whoever is in the way of a pin makes room, however the page is improved."""
+    rows = [drama(themes="p"), drama(themes="q"), drama(themes="r"), drama(themes="p|q")]
+    rows[3]["subject"] = "x"
+    cap = make.rule_text("theme_cap", id="cap", most_on_page=1, level=0)
+    offered = make.candidates(rows, (9, 8, 7, 1))
+    decision = govern(offered, make.page(), make.policy(pin(1), cap), rounds=rounds)
+    assert decision.slate == [2, 3, -1]
+    assert not decision.void_pins
+
+
+class Torn(Rule):
+    """A rule whose halves disagree on everything."""
+
+    type: Literal["torn"] = "torn"
+
+    def judged(self, facts: Facts, day: Day) -> Verdicts:
+        """Find everything, which the other half does not."""
+        return np.ones(len(facts), np.uint8)
+
+
+def test_pinned_title_in_quarantine_is_reported_as_blocked() -> None:
+    policy = make.policy_of(make.rule_of(pin(0)), Torn(id="torn", source="PLATFORM"))
+    decision = govern(make.candidates([video(), drama(subject="x")]), make.page(), policy)
+    assert decision.slate == [-1, -1, -1]
+    assert void(decision) == [("pins", 0, Void.BLOCKED, [QUARANTINE])]
+    assert decision.void_pins[0].candidate == 1

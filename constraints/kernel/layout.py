@@ -12,7 +12,7 @@ import numpy as np
 from constraints.facts import BoolArray, IntArray, WordArray
 from constraints.jit import inline, kernel, lowest, popcount
 from constraints.kernel.knobs import NARROW
-from constraints.kernel.scores import EMPTY, SCORES, SOFT
+from constraints.kernel.scores import EMPTY, SCORES, SOFT, SUNK
 from constraints.program import UNCAPPED
 
 ONE = np.uint64(1)
@@ -109,7 +109,11 @@ def lay_out(t: Any) -> Any:
         t, candidate, span_start, least, mask, member, open_positions
     )
     must_give_up = np.zeros(SCORES, np.int64)
-    must_give_up[EMPTY] = max(popcount(np.uint64(t.open)) - count, np.int64(0))
+    slots, normal = popcount(np.uint64(t.open)), np.int64(0)
+    for one in candidate:
+        normal += t.tier[one] == 0
+    must_give_up[EMPTY] = max(slots - count, np.int64(0))
+    must_give_up[SUNK] = max(min(slots, count) - normal, np.int64(0))
     for k in range(len(floors)):
         span, group = floors[k], floor_group[k]
         serve = _count(member[group], floor_reach[k])
@@ -238,12 +242,10 @@ def _is_implied(t, group, span):  # type: ignore[no-untyped-def]
     A range of n positions in a row is ceil(n / width) runs, none longer than the window.
     """
     mask = t.mask[span]
+    if mask == ZERO or t.window[span] > 0 or t.occupied[group] & mask:
+        return False
     count = popcount(mask)
-    if (
-        t.window[span] > 0
-        or t.occupied[group] & mask
-        or mask >> np.uint64(lowest(mask)) != low_bits(count)
-    ):
+    if mask >> np.uint64(lowest(mask)) != low_bits(count):
         return False
     for other in range(t.span_start[group], t.span_start[group + 1]):
         width = np.int64(t.window[other])

@@ -33,7 +33,7 @@ NOTHING: Final = np.int64(-1)  # any page is worth more
 
 
 @inline
-def rebuild(p, board, trial, now, score, k, clean):  # type: ignore[no-untyped-def]
+def rebuild(p, board, trial, now, score, k, clean, caps_hold):  # type: ignore[no-untyped-def]
     """Copy the page to `trial`, take a part of it away, fill it anew, and score it."""
     copy_board(board, trial)
     ban_slot, banned, cut = NONE, NONE, np.int64(p.slot_count)
@@ -46,7 +46,7 @@ def rebuild(p, board, trial, now, score, k, clean):  # type: ignore[no-untyped-d
     if draw(k, 100) >= percent or not _force(p, trial, k, clean):
         ban_slot, banned = _clear(p, trial, k)
     fill_board(p, trial, CAREFUL, ban_slot, banned, cut)
-    score_board(p, trial, score, clean and trial.dear[0] == 0)
+    score_board(p, trial, score, caps_hold and trial.dear[0] == 0)
 
 
 @inline
@@ -124,7 +124,8 @@ def _force(p, board, k, clean):  # type: ignore[no-untyped-def]
     place(p, board, slot, rank)
     for _ in range(draw(k, 3)):
         extra = draw(k, p.slot_count)
-        if extra != slot and board.slate[extra] >= 0:
+        stands = board.slate[extra]
+        if extra != slot and stands >= 0 and p.pinned[extra] != stands:
             lift(p, board, extra)
     return True
 
@@ -178,7 +179,7 @@ def _kept_out(p, slot, stands, k):  # type: ignore[no-untyped-def]
 
 @inline
 def _make_room(p, board, slot, rank):  # type: ignore[no-untyped-def]
-    """Lift, for each group of a rank that is full at a slot, those worth least to the page."""
+    """Lift, for each group of a rank that is full at a slot, those worth least, but no pinned."""
     bit = ONE << np.uint64(p.tail_count + slot)
     for entry in range(p.group_start[rank], p.group_start[rank + 1]):
         group = p.group_of[entry]
@@ -189,7 +190,7 @@ def _make_room(p, board, slot, rank):  # type: ignore[no-untyped-def]
             while members:
                 other = lowest(members) - p.tail_count
                 members &= members - ONE
-                if board.slate[other] >= 0:
+                if board.slate[other] >= 0 and board.slate[other] != p.pinned[other]:
                     value = p.utility[board.slate[other]] * p.discount[other]
                     if value < worth:
                         least, worth = other, value

@@ -42,7 +42,8 @@ def search(t: Tables, rounds: int) -> tuple[IntArray, int, int, bool]:
     law = lay_out(t)
     page = _first_fill(law)
     first = polish(page)
-    bound = _free_bound(law, with_sunk=page.score()[SUNK] > 0)
+    with_sunk = page.score()[SUNK] + law.must_give_up[SUNK] > 0
+    bound = _free_bound(law, with_sunk=with_sunk)
     done = 0
     if law.candidate:
         page, done = _improve(page, rounds, bound)
@@ -110,39 +111,46 @@ def _free_bound(law: Law, *, with_sunk: bool) -> int:
 def _improve(best: Page, rounds: int, bound: int) -> tuple[Page, int]:
     """Try rounds; return the best page, and how many were tried.
 
-    A page that is far from the bound is begun anew once.
+    A page that is far from the bound is begun anew once. What a page gives up after all rounds
+    counts as given, and only the objective is improved further.
     """
     walk, is_far = Walk(), best.worth < bound // 100 * (100 - FAR_PERCENT)
-    best, done = _walk(best.copy(), best, rounds, bound, walk)
-    if not is_far or not rounds or not _is_clean(best) or best.worth == bound:
-        return best, done
-    page = best.copy()
-    for slot, rank in enumerate(best.slate):
-        if rank >= 0 and page.law.pinned[slot] != rank:
-            page.lift(slot)
-    slot = walk.draw(page.law.slot_count)
-    fill(page, heeds_floors=True, ban=(slot, best.slate[slot]))
-    best, more = _walk(page, best, rounds, bound, walk)
+    given = best.law.must_give_up
+    best, done = _walk(best.copy(), best, given, rounds, bound, walk)
+    page, is_clean = best.copy(), _is_within(given, best)
+    if not is_clean:
+        given = list(best.score())
+    elif is_far:
+        for slot, rank in enumerate(best.slate):
+            if rank >= 0 and page.law.pinned[slot] != rank:
+                page.lift(slot)
+        slot = walk.draw(page.law.slot_count)
+        fill(page, heeds_floors=True, ban=(slot, best.slate[slot]))
+    more = 0
+    if is_far or not is_clean:
+        best, more = _walk(page, best, given, rounds, bound, walk)
     return best, done + more
 
 
-def _walk(page: Page, best: Page, rounds: int, bound: int, walk: Walk) -> tuple[Page, int]:
+def _walk(
+    page: Page, best: Page, given: list[int], rounds: int, bound: int, walk: Walk
+) -> tuple[Page, int]:
     """Try rounds on a page; return the best page, and how many were tried.
 
     The walk goes on from a page a little worse, less so with every round; the last ones begin at
-    the best page and only go up. Pages that give up more than any must get more rounds: they walk
+    the best page and only go up. Pages that give up more than is given get more rounds: they walk
     on from a page that gives up yet more now and then, and return if nothing comes of it.
     """
     step, since = 0, 0
     top, now = best.score(), page.score()
     home = rounds - rounds // HOME_PART
-    while step < rounds or (step < PATIENCE * rounds and not _is_clean(best)):
-        if _is_best(best, bound):
+    while step < rounds or (step < PATIENCE * rounds and not _is_within(given, best)):
+        if _is_within(given, best) and best.worth == bound:
             break
         step += 1
-        if step == home and _is_clean(best):
+        if step == home and _is_within(given, best):
             page, now = best.copy(), top
-        is_clean = _is_clean(page)
+        is_clean = _is_within(given, page)
         exchange_percent = EXCHANGE_PERCENT if is_clean else EXCHANGE_BROKEN_PERCENT
         if not is_clean and walk.draw(2) == 0:
             mend(page, now, walk)
@@ -164,11 +172,10 @@ def _walk(page: Page, best: Page, rounds: int, bound: int, walk: Walk) -> tuple[
     return best, step
 
 
-def _is_clean(page: Page) -> bool:
-    """Tell whether nothing is given up but what every page must."""
-    given_up = zip(page.score()[:OBJECTIVE], page.law.must_give_up, strict=False)
-    return all(one <= least for one, least in given_up)
+def _is_within(given: list[int], page: Page) -> bool:
+    """Tell whether no more is given up than that."""
+    return all(one <= least for one, least in zip(page.score()[:OBJECTIVE], given, strict=False))
 
 
 def _is_best(page: Page, bound: int) -> bool:
-    return _is_clean(page) and page.worth == bound
+    return _is_within(page.law.must_give_up, page) and page.worth == bound

@@ -13,7 +13,7 @@ from typing import Final
 from constraints.effects import HARD
 from constraints.kernel import Tables
 from constraints.kernel.knobs import NARROW
-from constraints.kernel.scores import EMPTY, SCORES, SOFT
+from constraints.kernel.scores import EMPTY, SCORES, SOFT, SUNK
 from constraints.program import UNCAPPED
 
 WORD: Final = (1 << 64) - 1
@@ -144,7 +144,9 @@ def lay_out(t: Tables) -> Law:
         reach = reduce(or_, (eligible[rank] for rank in group.members))
         floors += [Floor(number, span, reach & span.mask) for span in group.spans if span.least > 0]
     must_give_up = [0] * SCORES
-    must_give_up[EMPTY] = max(int(t.open).bit_count() - len(candidate), 0)
+    count, normal = len(candidate), sum(int(t.tier[one] == 0) for one in candidate)
+    must_give_up[EMPTY] = max(int(t.open).bit_count() - count, 0)
+    must_give_up[SUNK] = max(min(int(t.open).bit_count(), count) - normal, 0)
     for floor in floors:
         group = groups[floor.group]
         serve = min(len(group.members), floor.reach.bit_count())

@@ -138,7 +138,7 @@ def _force(page: Page, walk: Walk, *, is_clean: bool) -> bool:
     page.place(slot, rank)
     for _ in range(walk.draw(3)):
         extra = walk.draw(page.law.slot_count)
-        if extra != slot and page.slate[extra] >= 0:
+        if extra != slot and page.slate[extra] >= 0 and not _is_pinned(page, extra):
             page.lift(extra)
     return True
 
@@ -164,13 +164,18 @@ def _kept_out(page: Page, slot: int, walk: Walk) -> int | None:
 
 
 def _make_room(page: Page, slot: int, rank: int) -> None:
-    """Lift, for each group of a rank that is full at a slot, those worth least to the page."""
+    """Lift, for each group of a rank that is full at a slot, those worth least, but no pinned."""
     for group in page.law.groups_of[rank]:
         while page.is_full(group, slot):
-            rivals = [other for other in _counted_with(page, group, slot) if page.slate[other] >= 0]
+            counted = _counted_with(page, group, slot)
+            rivals = [s for s in counted if page.slate[s] >= 0 and not _is_pinned(page, s)]
             if not rivals:
                 break
             page.lift(min(rivals, key=lambda other: page.law.worth(page.slate[other], other)))
+
+
+def _is_pinned(page: Page, slot: int) -> bool:
+    return page.law.pinned[slot] == page.slate[slot]
 
 
 def _counted_with(page: Page, group: int, slot: int) -> list[int]:

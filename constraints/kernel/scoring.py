@@ -53,12 +53,18 @@ def is_better(a, b):  # type: ignore[no-untyped-def]
 
 
 @inline
-def is_clean(p, score):  # type: ignore[no-untyped-def]
-    """Tell whether nothing is given up but what every page must; then no cap is broken."""
+def is_within(least, score):  # type: ignore[no-untyped-def]
+    """Tell whether no more is given up than another score says; the objective does not count."""
     more = False
     for entry in range(OBJECTIVE):
-        more |= score[entry] > p.must_give_up[entry]
+        more |= score[entry] > least[entry]
     return not more
+
+
+@inline
+def is_clean(p, score):  # type: ignore[no-untyped-def]
+    """Tell whether nothing is given up but what every page must; then no cap is broken."""
+    return is_within(p.must_give_up, score)
 
 
 @inline

@@ -28,6 +28,7 @@ from constraints.kernel.scoring import (
     free_bound,
     is_better,
     is_clean,
+    is_within,
     score_board,
 )
 from constraints.kernel.state import NONE, draw, new_workspace
@@ -56,15 +57,21 @@ def search(t: Any, rounds: Any) -> Any:
     copy_board(best, first)
     polish(p, first, trial, first_top, score)
     pool, picked = np.zeros_like(best.used), np.zeros_like(best.used)
-    bound = free_bound(p, pool, picked, top[SUNK] > 0)
+    bound = free_bound(p, pool, picked, top[SUNK] + p.must_give_up[SUNK] > 0)
     done = np.int64(0)
     if len(p.candidate) > 0:
         is_far = -top[OBJECTIVE] < bound // 100 * (100 - FAR_PERCENT)
         copy_board(best, board)
         copy_score(top, now)
+        copy_score(p.must_give_up, k.given)
         done = _walk(p, board, best, trial, top, now, score, k, rounds, bound)
-        if is_far and rounds > 0 and is_clean(p, top) and -top[OBJECTIVE] < bound:
+        if not is_clean(p, top):
+            copy_score(top, k.given)
+            copy_board(best, board)
+            copy_score(top, now)
+        elif is_far:
             _begin_anew(p, board, best, now, k)
+        if is_far or not is_clean(p, top):
             done += _walk(p, board, best, trial, top, now, score, k, rounds, bound)
     if done > 0:
         polish(p, best, trial, top, score)
@@ -75,10 +82,11 @@ def search(t: Any, rounds: Any) -> Any:
     for slot in range(p.slot_count):
         if best.slate[slot] >= 0:
             slate[slot] = p.candidate[best.slate[slot]]
+    is_proved = is_clean(p, top) and -top[OBJECTIVE] == bound
     keep(laid)
     keep(scratch)
     keep(boards)
-    return slate, bound, done, is_clean(p, top) and -top[OBJECTIVE] == bound
+    return slate, bound, done, is_proved
 
 
 @bare
@@ -116,27 +124,27 @@ def _walk(p, board, best, trial, top, now, score, k, rounds, bound):  # type: ig
     """Try rounds on a page and keep the best in `best` and `top`; return how many.
 
     The walk goes on from a page a little worse, less so with every round; the last ones begin at
-    the best page and only go up. Pages that give up more than any must get more rounds: they walk
+    the best page and only go up. Pages that give up more than is given get more rounds: they walk
     on from a page that gives up yet more now and then, and return if nothing comes of it.
     """
     step, since = np.int64(0), np.int64(0)
     home = rounds - rounds // HOME_PART
-    while step < rounds or (step < PATIENCE * rounds and not is_clean(p, top)):
-        if is_clean(p, top) and -top[OBJECTIVE] == bound:
+    while step < rounds or (step < PATIENCE * rounds and not is_within(k.given, top)):
+        if is_within(k.given, top) and -top[OBJECTIVE] == bound:
             break
         step += 1
-        if step == home and is_clean(p, top):
+        if step == home and is_within(k.given, top):
             copy_board(best, board)
             copy_score(top, now)
-        clean = is_clean(p, now)
+        clean, caps_hold = is_within(k.given, now), is_clean(p, now)
         if not clean and draw(k, 2) == 0:
             if mend(p, board, trial, now, k):
                 score_board(p, board, now, UNKNOWN)
         elif draw(k, 100) < (EXCHANGE_PERCENT if clean else EXCHANGE_BROKEN_PERCENT):
             if exchange(p, board, trial, now, k):
-                score_board(p, board, now, clean)
+                score_board(p, board, now, caps_hold)
         else:
-            rebuild(p, board, trial, now, score, k, clean)
+            rebuild(p, board, trial, now, score, k, clean, caps_hold)
             order = compare(score, now)
             slack = -now[OBJECTIVE] // SLACK // rounds * max(home - step, np.int64(0))
             leaves = not clean and draw(k, WANDER_IN) == 0

@@ -7,6 +7,7 @@ import numpy as np
 from constraints.facts import IntArray, WordArray
 from constraints.jit import inline, kernel
 from constraints.kernel.knobs import FREED_MAX, LISTED, SEED
+from constraints.kernel.scores import SCORES
 
 NONE: Final = np.int32(-1)
 
@@ -26,6 +27,7 @@ class Workspace(NamedTuple):
         must: (FREED_MAX,) int32, a group that the slot must serve, or NONE.
         own: (FREED_MAX,) int64, worth of the slots below if each had the best it may take.
         lacking: (f,) int64, what each floor may lack.
+        given: (SCORES,) int64, what a page may give up and still count as clean.
     """
 
     random: WordArray
@@ -41,6 +43,7 @@ class Workspace(NamedTuple):
     must: IntArray
     own: IntArray
     lacking: IntArray
+    given: IntArray
 
 
 @kernel
@@ -60,6 +63,7 @@ def new_workspace(t: Any) -> Any:
         must=np.zeros(FREED_MAX, np.int32),
         own=np.zeros(FREED_MAX, np.int64),
         lacking=np.zeros(len(t.least), np.int64),
+        given=np.zeros(SCORES, np.int64),
     )
 
 
