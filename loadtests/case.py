@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import log2
 from typing import Any, Final, TypeAlias
 
 from loadtests.reading import factor, is_sunk, is_supported, may_stand_from
@@ -109,8 +110,9 @@ class Case:
         return (empty, *(by_level[one] for one in LEVELS))
 
     def worth(self, slate: Slate) -> float:
-        """Return the sum of the scored utilities of a slate."""
-        return sum(self.scored[one] for one in slate if one != EMPTY)
+        """Return the sum of the scored utilities of a slate, each by what its slot is worth."""
+        placed = ((slot, one) for slot, one in enumerate(slate) if one != EMPTY)
+        return sum(self.scored[one] * round(2**16 / log2(slot + 2)) for slot, one in placed)
 
     def full(self, slate: Slate, slot: int) -> list[tuple[Cap, set[str]]]:
         """Return the themes of which one more in a slot would break a cap, cap by cap."""

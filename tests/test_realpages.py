@@ -338,7 +338,8 @@ def test_it_sees_a_page_that_is_worth_less_than_the_plain_greedy_for_nothing() -
     page = _page("top", "good", "fine", "plain", slot_count=2)
 
     assert _verdict(page, _reply(page, [0, 2])).is_below
-    assert not _verdict(page, _reply(page, [1, 0])).is_below
+    assert _verdict(page, _reply(page, [1, 0])).is_below, "a slot further down is worth less"
+    assert not _verdict(page, _reply(page, [0, 1])).is_below
 
 
 def test_it_sees_a_candidate_that_is_held_back_without_a_reason() -> None:

@@ -55,7 +55,10 @@ def _is_settled(p, board, slot):  # type: ignore[no-untyped-def]
 
 @inline
 def _replaced(p, board, trial, slot, top, score):  # type: ignore[no-untyped-def]
-    """Put the first one from outside that makes the page better into a slot."""
+    """Put the first one from outside that makes the page better into a slot.
+
+    Or no worse: of two worth as much, the one of lower rank is shown.
+    """
     stands = board.slate[slot]
     copy_board(board, trial)
     lift(p, trial, slot)
@@ -73,6 +76,9 @@ def _replaced(p, board, trial, slot, top, score):  # type: ignore[no-untyped-def
             if fits_narrow(p, trial, rank, bit, NOT_BOLD):
                 place(p, trial, slot, rank)
                 if _is_kept(p, board, trial, top, score):
+                    return True
+                if compare(score, top) == 0 and score[OBJECTIVE] == top[OBJECTIVE]:
+                    copy_board(trial, board)
                     return True
                 lift(p, trial, slot)
                 count = blockers(p, trial, bit)

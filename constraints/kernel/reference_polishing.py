@@ -24,7 +24,10 @@ def _is_settled(page: Page, slot: int) -> bool:
 
 
 def _replaced(page: Page, slot: int) -> Page | None:
-    """Put the first one from outside that makes the page better into a slot."""
+    """Put the first one from outside that makes the page better into a slot.
+
+    Or no worse: of two worth as much, the one of lower rank is shown.
+    """
     if _is_settled(page, slot):
         return None
     for rank in page.law.may[0][slot]:
@@ -33,7 +36,7 @@ def _replaced(page: Page, slot: int) -> Page | None:
             trial.lift(slot)
             if trial.fits(rank, slot):
                 trial.place(slot, rank)
-                if trial.score() < page.score():
+                if trial.score() <= page.score():
                     return trial
     return None
 
