@@ -81,6 +81,11 @@ prove-engine: $(DEV_DEPS) $(COMPILED) ## judge a million pages; can be stopped a
 bench-growth: $(DEV_DEPS) $(COMPILED) ## measure pages as catalogue, rules and shapes grow
 	$(BIN)/python -m loadtests.bench.growth
 
+.PHONY: fuzz-numbers
+
+fuzz-numbers: $(DEV_DEPS) $(PROJECT) ## parse a million licence numbers, right, spoilt and absurd
+	@$(BIN)/python -m tests.number_strings
+
 clean: ## remove .venv, caches and build products; the data in .slotwarden stays
 	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

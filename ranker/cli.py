@@ -44,8 +44,10 @@ app = typer.Typer(
 )
 facts_app = typer.Typer(no_args_is_help=True, help="What we hold true of titles and rooms.")
 policy_app = typer.Typer(no_args_is_help=True, help="The rules in force.")
+law_app = typer.Typer(no_args_is_help=True, help="What the law says, apart from any policy.")
 app.add_typer(facts_app, name="facts")
 app.add_typer(policy_app, name="policy")
+app.add_typer(law_app, name="law")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -64,7 +66,8 @@ WIDTH_MIN = 140
 
 def main() -> None:
     """Run the command line, with the commands other packages add."""
-    import ranker.costs  # noqa: F401 -- adds its command, and stands on this module
+    import ranker.costs
+    import ranker.law  # noqa: F401 -- both add their commands, and stand on this module
 
     for point in entry_points(group="slotwarden.commands"):
         app.command(point.name)(point.load())

@@ -247,10 +247,23 @@ def test_a_file_with_fewer_columns_keeps_the_others(store: FactStore) -> None:
 
 def test_a_claimed_document_needs_a_number_of_the_right_form(tmp_path: Path) -> None:
     header = "id,kind,document,document_status,document_number\n"
-    for number in ("", "网微剧备字"):
+    truncated = "the issuer is missing; the year is missing; the serial is missing"
+    by_platform = "（七猫）网微剧审字（2025）第01177号"
+    for number, fault_told in (
+        ("", "there is no text"),
+        ("网微剧备字", truncated),
+        (by_platform, "the platform `七猫` cannot issue a licence (`审`)"),
+    ):
         content = f"{header}a,drama,platform_filing,claimed,{number}\n".encode()
         with FactStore(tmp_path) as store:
             outcome = import_csv(store, "a.csv", content, at_us=0)
         (fault,) = outcome.faults
         told = f"a.csv: row 2: document_number: `{number}` is no licence or filing number"
-        assert str(fault) == f"{told}; a claimed document needs one"
+        assert str(fault) == f"{told}: {fault_told}"
+
+
+def test_a_claimed_number_of_an_issuer_in_no_table_is_kept(tmp_path: Path) -> None:
+    header = "id,kind,document,document_status,document_number\n"
+    content = f"{header}a,drama,platform_filing,claimed,（某台）网微剧备字（2025）第1号\n".encode()
+    with FactStore(tmp_path) as store:
+        assert import_csv(store, "a.csv", content, at_us=0).is_kept

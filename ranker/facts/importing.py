@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from constraints.errors import FactError, quoted
 from constraints.facts import COLUMNS, TEXT_CHARS_MAX, parse_row
-from constraints.record_number import is_record_number
+from constraints.record_number import form_fault
 from constraints.vocabulary import Vocabulary
 from ranker.facts.store import Entity, FactStore, Row
 
@@ -189,10 +189,9 @@ def _check(store: FactStore, entity: Entity) -> Check:
                 raise FactError(name, f"is longer than {TEXT_CHARS_MAX} characters")
         parse_row(merged, themes)
         number = merged.get("document_number", "")
-        if merged.get("document_status") == "claimed" and not is_record_number(number):
-            fault = (
-                f"`{quoted(number)}` is no licence or filing number; a claimed document needs one"
-            )
+        wrong = form_fault(number) if merged.get("document_status") == "claimed" else None
+        if wrong is not None:
+            fault = f"`{quoted(number)}` is no licence or filing number: {wrong.told('en')}"
             raise FactError("document_number", fault)
 
     return subject if entity == "subject" else candidate
