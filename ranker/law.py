@@ -2,17 +2,17 @@
 
 import sys
 from dataclasses import asdict
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final
 
 import typer
 
 from constraints.errors import quoted
+from constraints.facts import date_of
 from constraints.record_number import RecordNumber, Refusal, parse
 from ranker.cli import Json, Lang, Language, _now_us, _print_json, law_app
 from ranker.serving.state import day_at
 
-_EPOCH: Final = date(1970, 1, 1)
 _WORDS: Final[dict[str, dict[str, str]]] = {
     "zh": {
         "licence": "许可证",
@@ -58,7 +58,7 @@ def number(
     as_json: Json = False,
 ) -> None:
     """Read licence and filing numbers, or say what is wrong with them; nothing is verified."""
-    on = day.date() if day else _EPOCH + timedelta(days=day_at(_now_us()))
+    on = day.date() if day else date_of(day_at(_now_us()))
     read = [(text, parse(text, day=on)) for text in texts]
     if as_json:
         _print_json({"day": on.isoformat(), "numbers": [_as_json(*pair) for pair in read]})
