@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from constraints.catalogue import QUARANTINE, QUARANTINED
-from constraints.decision import Cause, Reason
-from constraints.effects import Block, Pin, Sink, Weight
+from constraints.decision import Cause, Owed, Reason
+from constraints.effects import Block, Pin, Show, Sink, Weight
 from constraints.shape import Asked, Shape
 
 
@@ -13,6 +13,7 @@ class Because:
 
     Attributes:
         weights, sinks: reasons of what weighs and sinks it.
+        duties: what it must be shown with, and why.
         pins: slot → reasons of what pins it there.
     """
 
@@ -20,6 +21,7 @@ class Because:
         blocks: list[tuple[int, Reason]] = []
         sinks: list[Reason] = []
         weights: list[Reason] = []
+        duties: list[Owed] = []
         self.pins: dict[int, list[Reason]] = {}
         if one == QUARANTINED:
             blocks.append((shape.page.slots, Reason(QUARANTINE, Cause.BLOCKED)))
@@ -37,7 +39,10 @@ class Because:
                         sinks.append(Reason(rule.id, Cause.SUNK, source=source))
                     case Weight(ratio) if ratio != 1:
                         weights.append(Reason(rule.id, Cause.WEIGHTED, ratio, source=source))
+                    case Show(duty):
+                        duties.append(Owed(duty, rule.id, source))
         self.weights, self.sinks, self._blocks = tuple(weights), tuple(sinks), blocks
+        self.duties = tuple(duties)
         self._kept_out: dict[int, tuple[list[Reason], list[Reason]]] = {}
 
     def blocked(self, open_slots: int) -> tuple[tuple[str, ...], tuple[str, ...]]:

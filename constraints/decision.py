@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
+from constraints.effects import Duty
 from constraints.rule import Violation
 
 BLOCKED_MAX: Final = 50  # LIMIT: blocked candidates listed by name; all are counted
@@ -67,6 +68,15 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """A duty a placement is shown with, the rule that asks for it, and its row of the law."""
+
+    duty: Duty
+    rule_id: str
+    source: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """One slot of the page.
 
@@ -78,6 +88,7 @@ class Placement:
         utility, scored: as received, and after weights; 0 unless filled.
         is_registered: False when the candidate's kind is only its caller's word.
         reasons: rules that pinned, weighed, sank or floored the candidate here.
+        duties: what the client must show with it.
     """
 
     slot: int
@@ -88,6 +99,7 @@ class Placement:
     scored: float = 0.0
     is_registered: bool = True
     reasons: tuple[Reason, ...] = ()
+    duties: tuple[Owed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from constraints.effects import HARD
-from constraints.facts import FloatArray
+from constraints.effects import HARD, Duty
+from constraints.facts import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +69,25 @@ class Least:
     level: int
 
 
-Demand = Barred | Fixed | Below | WeightAtMost | Most | Least
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Whatever stands with a verdict of `duty_of` is shown with that duty."""
+
+    duty_of: Mapping[int, Duty]
+
+
+Demand = Barred | Fixed | Below | WeightAtMost | Most | Least | Shown
 
 
 class Claims(NamedTuple):
-    """The factors a decision says rules put on the placements of its slate.
+    """What a decision says rules did to the placements of its slate.
 
     Attributes:
-        rule_ids: w rules.
-        factors: (w, K) float64 by slot; 1 where the slot is not filled.
+        rule_ids: w rules that weigh.
+        factors: (w, K) float64 by slot, what each put on it; 1 where the slot is not filled.
+        duties: (K,) int64 word of the duties each is shown with, 0 for none.
     """
 
     rule_ids: tuple[str, ...]
     factors: FloatArray
+    duties: IntArray

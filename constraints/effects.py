@@ -5,10 +5,26 @@ given up. Words of slots are `Page` words.
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 HARD: Final = 0
 LEVEL_MAX: Final = 6  # LIMIT: soft levels; costs of all levels are packed into one int64
+
+
+class Duty(IntEnum):
+    """What a client must show with a candidate. Values are bits of a word of duties."""
+
+    RECORD_NUMBER = 1
+    AI_GENERATED = 2
+    AI_POSSIBLE = 3
+    AI_SUSPECTED = 4
+    ROOM_CATEGORY = 5
+
+    @property
+    def word(self) -> int:
+        """Return the word with the bit of this duty alone."""
+        return 1 << self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +87,12 @@ class Sink:
     """Place a candidate below every unsunk candidate of the page (排序沉底)."""
 
 
-RowEffect = Block | Pin | Weight | Sink  # asked for a candidate by its own verdict
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Show a mark or number with the candidate wherever it stands; it moves nobody."""
+
+    duty: Duty
+
+
+RowEffect = Block | Pin | Weight | Sink | Show  # asked for a candidate by its own verdict
 GroupEffect = Cap | Floor  # asked for all candidates of a group together

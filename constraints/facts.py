@@ -5,7 +5,7 @@ counted from 1970-01-01 in Asia/Shanghai; an interval is half-open, [from, until
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import date, timedelta
 from enum import IntEnum
@@ -14,8 +14,33 @@ from typing import Any, Final, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from constraints.errors import FactError, quoted
-from constraints.vocabulary import Vocabulary
+from constraints.terms import (
+    Access,
+    AdvanceReport,
+    Ai,
+    AiLabel,
+    Category,
+    Document,
+    DocumentStatus,
+    Form,
+    Grade,
+    Kind,
+    Listing,
+    Merchant,
+    MinorImpact,
+    Monitoring,
+    NumberForm,
+    Plan,
+    Recheck,
+    Restriction,
+    ScoreBasis,
+    SpecialSubject,
+    Support,
+    Uploader,
+    Version,
+    Watch,
+    YesNo,
+)
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 IntArray: TypeAlias = NDArray[np.integer[Any]]
@@ -23,93 +48,14 @@ FloatArray: TypeAlias = NDArray[np.floating[Any]]
 WordArray: TypeAlias = NDArray[np.uint64]
 
 THEMES_MAX: Final = 12  # LIMIT: themes a row
-TEXT_CHARS_MAX: Final = 512  # LIMIT: characters a value
+ISSUERS_MAX: Final = 4  # LIMIT: platforms whose filing number a row bears
+LISTINGS_MAX: Final = 8  # LIMIT: entries of lists a row
 UNKNOWN_DAY: Final = 0
 DAY_MIN: Final = 1  # an interval without a stated beginning
 DAY_MAX: Final = 2**31 - 1  # an interval without a stated end
+LAST_DAY: Final = 2**20 - 1  # LIMIT: of an entry of a list, which holds both its days in one number
+_BENEFITS_FROM: Final = Listing.KEY_CATALOGUE  # lists below it are burdens
 _EPOCH = date(1970, 1, 1)
-
-
-class Kind(IntEnum):
-    """What is offered. UNKNOWN is judged as a drama without documents."""
-
-    UNKNOWN = 0
-    DRAMA = 1
-    ROOM = 2
-    VIDEO = 3
-
-
-class Document(IntEnum):
-    """The best document a drama holds: 审字 licence, 备字 of a bureau, 备字 of a platform."""
-
-    UNKNOWN = 0
-    NONE = 1
-    PLATFORM_FILING = 2
-    BUREAU_FILING = 3
-    LICENCE = 4
-
-
-class DocumentStatus(IntEnum):
-    """CLAIMED: the number has the right form. VERIFIED: found in a register."""
-
-    UNKNOWN = 0
-    CLAIMED = 1
-    VERIFIED = 2
-    REVOKED = 3
-
-
-class Recheck(IntEnum):
-    """Outcome of NRTA's review of the finished film (notice 35, three, 1)."""
-
-    UNKNOWN = 0
-    NONE = 1
-    PENDING = 2
-    PASSED = 3
-    REFUSED = 4
-
-
-class Support(IntEnum):
-    """Highest official quality list the title stands on."""
-
-    UNKNOWN = 0
-    NONE = 1
-    PROVINCIAL = 2
-    NATIONAL = 3
-
-
-class Plan(IntEnum):
-    """The six "Micro-short Drama+" plans (notice of 2025-01-04)."""
-
-    UNKNOWN = 0
-    NONE = 1
-    TRAVEL = 2
-    LAW = 3
-    BRAND = 4
-    CLASSICS = 5
-    SCIENCE = 6
-    HERITAGE = 7
-
-
-class Grade(IntEnum):
-    """Violation grade of a live room or an anchor, best first. The scale is platform policy."""
-
-    UNKNOWN = 0
-    A = 1
-    B = 2
-    C = 3
-    D = 4
-    E = 5
-
-
-class Restriction(IntEnum):
-    """Order in force against a room or its anchor (notice 78, five)."""
-
-    UNKNOWN = 0
-    NONE = 1
-    RECTIFY = 2
-    SINK = 3
-    STOP = 4
-    CLOSED = 5
 
 
 def day_of(when: date) -> int:
@@ -135,68 +81,154 @@ def _key(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "little") or 1
 
 
-def _parse_enum(enum: type[IntEnum], text: str) -> int:
-    member = enum.__members__.get(text.upper())
-    if member is None or member == 0:
-        known = ", ".join(name.lower() for name, value in enum.__members__.items() if value)
-        raise ValueError(f"`{quoted(text)}` is not one of {known}")
-    return int(member)
+def listing(name: Listing, start: int = DAY_MIN, stop: int = LAST_DAY) -> int:
+    """Pack an entry of a list: the list, its first day, and the first day it no longer runs."""
+    return int(name) << 40 | start << 20 | min(stop, LAST_DAY)
 
 
-def _parse_day(text: str) -> int:
-    try:
-        when = date.fromisoformat(text)
-    except ValueError:
-        when = None
-    if when is None or not 2000 <= when.year < 2100 or text != when.isoformat():
-        raise ValueError(f"`{quoted(text)}` is not a date like 2026-09-01, year 2000 to 2099")
-    return day_of(when)
+def unpack_listings(entries: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Return list, first day, and first day no longer running of each entry; all 0 for none."""
+    return entries >> 40, entries >> 20 & LAST_DAY, entries & LAST_DAY
 
 
 def _column(dtype: type, *, enum: type[IntEnum] | None = None, **meta: Any) -> Any:
     return field(metadata={"dtype": dtype, "enum": enum, **meta})
 
 
+def _words(enum: type[IntEnum], **meta: Any) -> Any:
+    return _column(np.uint8, enum=enum, **meta)
+
+
+def _flags(enum: type[IntEnum], **meta: Any) -> Any:
+    """Declare several members at once: bit m - 1 for member m. NONE stands alone."""
+    return _column(np.uint16, enum=enum, flags=True, **meta)
+
+
+def _since(**meta: Any) -> Any:
+    return _column(np.int32, empty=DAY_MIN, **meta)
+
+
+def _until(**meta: Any) -> Any:
+    return _column(np.int32, empty=DAY_MAX, inclusive=True, **meta)
+
+
+def _on(**meta: Any) -> Any:
+    """Declare a day on which something happened, 0 unknown."""
+    return _column(np.int32, empty=UNKNOWN_DAY, on=True, **meta)
+
+
+def _through(**meta: Any) -> Any:
+    """Declare the end of something that has no stated beginning; 0 unknown, which is over."""
+    return _column(np.int32, empty=UNKNOWN_DAY, inclusive=True, through=True, **meta)
+
+
+def _amount(dtype: type, most: int, **meta: Any) -> Any:
+    """Declare a whole number from 1 to `most`, 0 unknown."""
+    return _column(dtype, amount=most, **meta)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Columns of equal length n. Every rule reads these and nothing else about a candidate.
+
+    (n,) uint8 members of a set of `constraints.terms` unless said otherwise; flags are (n,) uint16
+    with bit m - 1 for member m.
 
     Attributes:
         is_registered: (n,) bool; False: nobody registered it, its kind is the caller's word.
         subject: (n,) uint64 key of the id it is registered under, see `subject_keys`; 0: nobody
             registered it. Candidates that stand for one subject have its key.
-        kind: (n,) uint8 `Kind`.
-        document, document_status: (n,) uint8; `Document`, `DocumentStatus`.
+        kind: `Kind`.
+        document, document_status: the best document it holds, and how sure that is.
         document_from, document_until: (n,) int32 days between which the document is valid.
-        recheck: (n,) uint8 `Recheck`.
-        support, support_from, support_until: (n,) list membership and its days.
-        plan: (n,) uint8 `Plan`, as published; plan_listed_on: (n,) int32 day the list that names
-            the title was published, 0 when no published list names it.
-        room_grade, anchor_grade: (n,) uint8 `Grade`; rated_on: (n,) int32 day, 0 unknown.
-        restriction, restriction_from, restriction_until: (n,) order in force and its days.
+        number: `NumberForm`, what the text of its number tells.
+        issuers: (n, ISSUERS_MAX) uint64 keys of the platforms that issued its numbers, then 0.
+        title_card: `YesNo`, the number stands in the opening titles.
+        recheck: NRTA's review of the finished film.
+        investment_cny: (n,) int32 yuan, 0 unknown; filed_on: (n,) int32 day, 0 unknown.
+        form, ai_generated, ai_label: how it is made, and how it is marked.
+        episode_s_min: (n,) uint16 seconds of its shortest episode, 0 unknown.
+        special_subjects: flags `SpecialSubject`; co_review: `YesNo`, whom they concern agreed.
+        uploader: who put it up; platform_review: `YesNo`, reviewed by the platform before.
+        provider_until: (n,) int32 end of its provider's licence to show programmes online.
+        version: is it the file approved; rerun: `YesNo`; reviewed_on: (n,) int32 day, 0 unknown.
+        access: free or paid; main_push: `YesNo`, the platform sells or pushes it as its main title.
+        watch: flags `Watch`; minor_impact: flags `MinorImpact`, of reviewers.
+        minors_pool: `YesNo`, in the pool for minors; human_review: `YesNo`, passed for pop-ups.
+        quality_grade, account_grade: `Grade` of the title and of its account's credit.
+        support, support_from, support_until: list membership and its days.
+        plan: `Plan`, as published; plan_listed_on: (n,) int32 day the list that names the title was
+            published, 0 when no published list names it.
+        room_grade, anchor_grade: violation `Grade`s; rated_on: (n,) int32 day, 0 unknown.
+        room_quality, anchor_quality: quality `Grade`s, of the same rating.
+        restriction, restriction_from, restriction_until: order in force and its days.
+        category: of a room; category_review: `YesNo`, a change of it was reviewed.
+        merchant, qualified_until: who sells there, and (n,) int32 until when qualified.
+        out_of_scope: `YesNo`, the room shows programmes beyond commerce; operator_grade: `Grade`.
+        advance_report, monitoring: what notice 78 asks before and during.
+        score_basis: what its utility was worked out from; metric_fraud: `YesNo`.
+        listings: (n, LISTINGS_MAX) int64 entries of dated lists, see `listing`, then 0.
         themes: (n, THEMES_MAX) int16 numbers of canonical themes, then 0.
     """
 
     is_registered: BoolArray = _column(np.bool_, internal=True)
     subject: WordArray = _column(np.uint64, internal=True)
-    kind: IntArray = _column(np.uint8, enum=Kind)
-    document: IntArray = _column(np.uint8, enum=Document, ages=True)
-    document_status: IntArray = _column(np.uint8, enum=DocumentStatus, ages=True)
-    document_from: IntArray = _column(np.int32, empty=DAY_MIN)
-    document_until: IntArray = _column(np.int32, empty=DAY_MAX, inclusive=True)
-    recheck: IntArray = _column(np.uint8, enum=Recheck, ages=True)
-    support: IntArray = _column(np.uint8, enum=Support, ages=True)
-    support_from: IntArray = _column(np.int32, empty=DAY_MIN)
-    support_until: IntArray = _column(np.int32, empty=DAY_MAX, inclusive=True)
-    plan: IntArray = _column(np.uint8, enum=Plan, ages=True)
-    plan_listed_on: IntArray = _column(np.int32, empty=UNKNOWN_DAY)
-    room_grade: IntArray = _column(np.uint8, enum=Grade)
-    anchor_grade: IntArray = _column(np.uint8, enum=Grade)
-    rated_on: IntArray = _column(np.int32, empty=UNKNOWN_DAY, ages=True)
-    restriction: IntArray = _column(np.uint8, enum=Restriction)
-    restriction_from: IntArray = _column(np.int32, empty=DAY_MIN)
-    restriction_until: IntArray = _column(np.int32, empty=DAY_MAX, inclusive=True)
-    themes: IntArray = _column(np.int16, labels=True)
+    kind: IntArray = _words(Kind)
+    document: IntArray = _words(Document, ages=True)
+    document_status: IntArray = _words(DocumentStatus, ages=True)
+    document_from: IntArray = _since()
+    document_until: IntArray = _until()
+    number: IntArray = _words(NumberForm, internal=True)
+    issuers: WordArray = _column(np.uint64, internal=True, width=ISSUERS_MAX)
+    title_card: IntArray = _words(YesNo)
+    recheck: IntArray = _words(Recheck, ages=True)
+    investment_cny: IntArray = _amount(np.int32, 2_000_000_000)
+    filed_on: IntArray = _on()
+    form: IntArray = _words(Form)
+    ai_generated: IntArray = _words(Ai)
+    ai_label: IntArray = _words(AiLabel)
+    episode_s_min: IntArray = _amount(np.uint16, 65_535)
+    special_subjects: IntArray = _flags(SpecialSubject)
+    co_review: IntArray = _words(YesNo)
+    uploader: IntArray = _words(Uploader)
+    platform_review: IntArray = _words(YesNo)
+    provider_until: IntArray = _through(ages=True)
+    version: IntArray = _words(Version)
+    rerun: IntArray = _words(YesNo)
+    reviewed_on: IntArray = _on()
+    access: IntArray = _words(Access)
+    main_push: IntArray = _words(YesNo)
+    watch: IntArray = _flags(Watch)
+    minor_impact: IntArray = _flags(MinorImpact)
+    minors_pool: IntArray = _words(YesNo)
+    human_review: IntArray = _words(YesNo)
+    quality_grade: IntArray = _words(Grade, ages=True)
+    account_grade: IntArray = _words(Grade, ages=True)
+    support: IntArray = _words(Support, ages=True)
+    support_from: IntArray = _since()
+    support_until: IntArray = _until()
+    plan: IntArray = _words(Plan, ages=True)
+    plan_listed_on: IntArray = _on()
+    room_grade: IntArray = _words(Grade)
+    anchor_grade: IntArray = _words(Grade)
+    rated_on: IntArray = _on(ages=True)
+    room_quality: IntArray = _words(Grade, ages=True)
+    anchor_quality: IntArray = _words(Grade, ages=True)
+    restriction: IntArray = _words(Restriction)
+    restriction_from: IntArray = _since()
+    restriction_until: IntArray = _until()
+    category: IntArray = _words(Category)
+    category_review: IntArray = _words(YesNo)
+    merchant: IntArray = _words(Merchant, ages=True)
+    qualified_until: IntArray = _through(ages=True)
+    out_of_scope: IntArray = _words(YesNo)
+    operator_grade: IntArray = _words(Grade, ages=True)
+    advance_report: IntArray = _words(AdvanceReport)
+    monitoring: IntArray = _words(Monitoring)
+    score_basis: IntArray = _words(ScoreBasis)
+    metric_fraud: IntArray = _words(YesNo)
+    listings: IntArray = _column(np.int64, width=LISTINGS_MAX, listings=True, lists=Listing)
+    themes: IntArray = _column(np.int16, width=THEMES_MAX, labels=True)
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -225,17 +257,40 @@ class Facts:
         """Return the same rows with every fact that a stale source may have changed UNKNOWN.
 
         INVARIANT: this never opens a slot. So a grade is kept and only its day forgotten: the worst
-        grade, once known, is not better for being old.
+        grade, once known, is not better for being old. Of lists only those that favour are lost.
         """
         ageing = (f.name for f in fields(self) if "ages" in f.metadata)
-        return self.with_columns(**{name: np.zeros_like(getattr(self, name)) for name in ageing})
+        old = {name: np.zeros_like(getattr(self, name)) for name in ageing}
+        kept = np.where(self.listings >> 40 < _BENEFITS_FROM, self.listings, 0)
+        return self.with_columns(**old, listings=kept)
+
+    def narrowed(self) -> Self:
+        """Return the same rows without places that none of them uses, in columns of several."""
+        return self.with_columns(
+            **{
+                name: np.ascontiguousarray(column[:, : _used(column)])
+                for name, column in self._wide()
+            }
+        )
+
+    def widened(self) -> Self:
+        """Return the same rows with as many places as any row may need, in columns of several."""
+        widened = {}
+        for name, column in self._wide():
+            whole = np.zeros((len(self), WIDTHS[name]), column.dtype)
+            whole[:, : column.shape[1]] = column
+            widened[name] = whole
+        return self.with_columns(**widened)
+
+    def _wide(self) -> Iterable[tuple[str, NDArray[Any]]]:
+        return [(name, getattr(self, name)) for name in WIDTHS]
 
     @classmethod
     def unknown(cls, count: int) -> Self:
         """Return `count` rows of which nothing is known."""
         columns = []
         for f in fields(cls):
-            shape = (count, THEMES_MAX) if "labels" in f.metadata else (count,)
+            shape = (count, WIDTHS[f.name]) if f.name in WIDTHS else (count,)
             columns.append(np.full(shape, f.metadata.get("empty", 0), f.metadata["dtype"]))
         return cls(*columns)
 
@@ -245,73 +300,11 @@ class Facts:
         tables = list(parts)
         return cls(*(np.concatenate([getattr(t, f.name) for t in tables]) for f in fields(cls)))
 
-    @classmethod
-    def from_rows(
-        cls, rows: Iterable[Mapping[str, str]], themes: Vocabulary, *, is_registered: bool = True
-    ) -> Self:
-        """Read rows of text, as they stand in an import file; unnamed columns are unknown.
 
-        Args:
-            rows: column → text; see `COLUMNS`. Empty text means unknown, or an open bound.
-            themes: gives every theme its number; grows with new ones.
-            is_registered: False for facts a caller sent along with a request.
-
-        Raises:
-            FactError: a value cannot be read; it names the column.
-        """
-        parsed = [parse_row(row, themes) for row in rows]
-        table = cls.unknown(len(parsed))
-        for i, row in enumerate(parsed):
-            for name, value in row.items():
-                column = getattr(table, name)
-                if name == "themes":
-                    column[i, : len(value)] = value
-                else:
-                    column[i] = value
-        table.is_registered[:] = is_registered
-        return table
+WIDTHS: Final = {f.name: f.metadata["width"] for f in fields(Facts) if "width" in f.metadata}
+"""Columns of several values a row → how many at most."""
 
 
-COLUMNS: Final = tuple(f.name for f in fields(Facts) if "internal" not in f.metadata)
-"""Names of the columns a row of text may have, in order."""
-
-_META: Final = {f.name: f.metadata for f in fields(Facts)}
-
-
-def parse_row(row: Mapping[str, str], themes: Vocabulary) -> dict[str, Any]:
-    """Read one row of text into numbers; columns that are not facts are left out.
-
-    Returns:
-        Column → int, or a sorted list of theme numbers. Unknown values are absent.
-
-    Raises:
-        FactError: a value cannot be read.
-    """
-    values: dict[str, Any] = {}
-    for name in COLUMNS:
-        text = (row.get(name) or "").strip()
-        if not text:
-            continue
-        try:
-            values[name] = _parse_value(name, text, themes)
-        except ValueError as error:
-            raise FactError(name, str(error)) from None
-    for start, end in (("document_from", "document_until"), ("support_from", "support_until"),
-                       ("restriction_from", "restriction_until")):  # fmt: skip
-        if values.get(start, DAY_MIN) >= values.get(end, DAY_MAX):
-            raise FactError(end, f"is before {start}")
-    return values
-
-
-def _parse_value(name: str, text: str, themes: Vocabulary) -> Any:
-    if len(text) > TEXT_CHARS_MAX:
-        raise ValueError(f"is longer than {TEXT_CHARS_MAX} characters")
-    meta = _META[name]
-    if meta["enum"] is not None:
-        return _parse_enum(meta["enum"], text)
-    if "labels" not in meta:
-        return _parse_day(text) + ("inclusive" in meta)
-    numbers = sorted({themes.number(tag.strip()) for tag in text.split("|") if tag.strip()})
-    if len(numbers) > THEMES_MAX:
-        raise ValueError(f"has more than {THEMES_MAX} themes")
-    return numbers
+def _used(column: NDArray[Any]) -> int:
+    """Return how many places some row uses, at least 1; a row's values come first, then 0."""
+    return max(1, int(column.any(axis=0).sum()))

@@ -164,6 +164,7 @@ def _placements(
                 received * float(steering.weight[candidate]),
                 bool(offer.catalogue.facts.is_registered[offer.rows[candidate]]),
                 reasons.own(candidate),
+                reasons.duties(candidate),
             )
         )
     return tuple(placements)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from constraints.because import Because
-from constraints.decision import BLOCKED_MAX, Blocked, Cause, Move, Reason
+from constraints.decision import BLOCKED_MAX, Blocked, Cause, Move, Owed, Reason
 from constraints.effects import HARD, LEVEL_MAX
 from constraints.facts import FloatArray, IntArray
 from constraints.rule import Rule, Violation
@@ -102,6 +102,10 @@ class Reasons:
             served = [Reason(rule.id, Cause.FLOOR, source=rule.source) for rule in floors]
             return (*pins, *because.weights, *because.sinks, *served)
         return pins + because.weights + because.sinks
+
+    def duties(self, candidate: int) -> tuple[Owed, ...]:
+        """List what a candidate must be shown with."""
+        return self._because(candidate).duties
 
     def home_of(self, candidate: int) -> int:
         """Return the slot a pin gives a candidate, -1 for none."""

@@ -114,7 +114,7 @@ def parse(text: str, *, day: date) -> RecordNumber | Refusal:
         text: one number, as somebody wrote it.
         day: in Asia/Shanghai; decides which forms are in force and which years are past.
     """
-    form, found, faults = _match(text)
+    form, found, faults = match_form(text)
     if form is None or found is None:
         return Refusal(text, faults)
     year, short = int(found["year"]), found["issuer"] or ""
@@ -149,7 +149,7 @@ def form_fault(text: str) -> Refusal | None:
 
     An issuer that is in no table is no fault of form: platforms come and go.
     """
-    _, _, faults = _match(text)
+    _, _, faults = match_form(text)
     return Refusal(text, faults) if faults else None
 
 
@@ -164,8 +164,11 @@ def _fault(reason: str, part: str = "") -> Fault:
     return Fault(reason, words["zh"].replace("{part}", shown), words["en"].replace("{part}", shown))
 
 
-def _match(text: str) -> tuple[Form | None, re.Match[str] | None, tuple[Fault, ...]]:
-    """Find the form a text has, and the faults that need no day; one of the two is there."""
+def match_form(text: str) -> tuple[Form | None, re.Match[str] | None, tuple[Fault, ...]]:
+    """Find the form a text has, and the faults that need no day; one of the two is there.
+
+    The match is of the normalised text; its groups are issuer, year and serial.
+    """
     if len(text) > TEXT_CHARS_MAX:
         return None, None, (_fault("TEXT_TOO_LONG"),)
     plain = normalise(text)

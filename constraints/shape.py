@@ -13,7 +13,18 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from constraints.catalogue import LABELS, QUARANTINED, SHAPES_MAX, Column
-from constraints.effects import HARD, Block, Cap, Floor, GroupEffect, Pin, RowEffect, Sink, Weight
+from constraints.effects import (
+    HARD,
+    Block,
+    Cap,
+    Floor,
+    GroupEffect,
+    Pin,
+    RowEffect,
+    Show,
+    Sink,
+    Weight,
+)
 from constraints.facts import BoolArray, FloatArray, IntArray, WordArray
 from constraints.page import Page, slots_from
 from constraints.policy import Policy
@@ -138,6 +149,7 @@ class Asked:
             when nothing is pinned, as on most pages.
         weighers: ids of the w rules that weigh, in policy order.
         factors: (w, c) float64, what each puts on each class.
+        duties: (c,) int64 word of what each class must be shown with.
         verdicts: (c, columns) uint8, as in `Column`.
         spans: of each family, its spans as plain numbers, as reasons read them.
         noted: class → what reasons look up of it.
@@ -147,6 +159,7 @@ class Asked:
     pinned: WordArray | None
     weighers: tuple[str, ...]
     factors: FloatArray
+    duties: IntArray
     verdicts: Verdicts
     spans: tuple[tuple[Span, ...], ...]
     noted: dict[int, Any] = field(default_factory=dict)
@@ -158,9 +171,10 @@ def asked_of(shape: Shape, column: Column) -> Asked:
     blocked = np.zeros(len(classes), np.uint64)
     tier = np.zeros(len(classes), np.uint8)
     factors: dict[str, FloatArray] = {}
-    weight = np.ones(len(classes))
+    weight, duties = np.ones(len(classes)), np.zeros(len(classes), np.int64)
     for rule, at, effects in zip(shape.rules, shape.columns, shape.effects, strict=True):
         block, sunk, factor = _by_verdict(effects)
+        duties |= _duties(effects)[classes[:, at]]
         blocked |= block[classes[:, at]]
         tier |= sunk[classes[:, at]]
         if factor is not None:
@@ -177,7 +191,8 @@ def asked_of(shape: Shape, column: Column) -> Asked:
     )
     table = np.array([*factors.values()]).reshape(len(factors), len(classes))
     pinned = _pinned(shape, classes, tables) if shape.pins else None
-    return Asked(tables, pinned, tuple(factors), table, classes, _as_numbers(tables))
+    numbers = _as_numbers(tables)
+    return Asked(tables, pinned, tuple(factors), table, duties, classes, numbers)
 
 
 def _pinned(shape: Shape, classes: Verdicts, tables: Tables) -> WordArray:
@@ -212,6 +227,16 @@ def _by_verdict(
                     factor = np.ones(VERDICTS) if factor is None else factor
                     factor[verdict] *= ratio
     return blocked, sunk, factor
+
+
+def _duties(effects: dict[int, tuple[RowEffect, ...]]) -> IntArray:
+    """Turn verdict → effects into verdict → word of duties."""
+    words = np.zeros(VERDICTS, np.int64)
+    for verdict, asked in effects.items():
+        for effect in asked:
+            if isinstance(effect, Show):
+                words[verdict] |= effect.duty.word
+    return words
 
 
 @dataclass(slots=True)

@@ -45,11 +45,14 @@ class Steering:
     home: WordArray | None = None
 
     def claims(self, slate: IntArray) -> Claims:
-        """Return the factors put on the placements of a slate; it may hold anything."""
+        """Return what is done to the placements of a slate; it may hold anything."""
         placed = (slate >= 0) & (slate < len(self.class_of))
+        classes = self.class_of[slate[placed]]
         factors = np.ones((len(self.asked.weighers), len(slate)))
-        factors[:, placed] = self.asked.factors[:, self.class_of[slate[placed]]]
-        return Claims(self.asked.weighers, factors)
+        factors[:, placed] = self.asked.factors[:, classes]
+        duties = np.zeros(len(slate), np.int64)
+        duties[placed] = self.asked.duties[classes]
+        return Claims(self.asked.weighers, factors, duties)
 
 
 def compile_program(offer: Offer, page: Page, policy: Policy) -> Steering:

@@ -7,8 +7,18 @@ import numpy as np
 
 from constraints.catalogue import QUARANTINE, SHAPES_MAX
 from constraints.demands import Claims
+from constraints.effects import HARD
 from constraints.facts import FloatArray, IntArray
-from constraints.judging import ABOVE, MALFORMED, OF_NO_RULE, Bench, bench_of, watched_of
+from constraints.judging import (
+    ABOVE,
+    MALFORMED,
+    OF_NO_RULE,
+    UNMARKED,
+    Bench,
+    bench_of,
+    duties_of,
+    watched_of,
+)
 from constraints.offer import Offer
 from constraints.page import Page
 from constraints.policy import Policy
@@ -41,7 +51,7 @@ def verify(slate: IntArray, offer: Offer, claims: Claims, page: Page, policy: Po
     Args:
         slate: (K,) int candidate of each slot, -1 for none; values may be anything.
         offer: what was offered, compiled for the rules of this policy and this day.
-        claims: the factors the decision says rules put on each placement.
+        claims: the factors and duties the decision says each placement has.
         page: the page.
         policy: the policy in force.
 
@@ -62,10 +72,29 @@ def verify(slate: IntArray, offer: Offer, claims: Claims, page: Page, policy: Po
         catalogue.cached(watched_of, bench, catalogue.judge),
         bench.tables,
     )
+    told = found.tolist()
+    if bench.duties and not any(kind == MALFORMED for kind, *_ in told):
+        told += _unmarked(slate, offer, claims, bench)
     judgement = Judgement([], [])
-    if len(found):
-        _tell(found.tolist(), bench, judgement)
+    if told:
+        _tell(told, bench, judgement)
     return judgement
+
+
+def _unmarked(slate: IntArray, offer: Offer, claims: Claims, bench: Bench) -> list[list[int]]:
+    """Find the placements that are not shown with what they must be shown with."""
+    column = offer.catalogue.judge
+    owed: IntArray = offer.catalogue.cached(duties_of, bench, column)
+    slots = np.flatnonzero(np.asarray(slate) >= 0)
+    of = owed[:, column.class_of[offer.rows[np.asarray(slate)[slots]]]]
+    missing = of & ~claims.duties[slots]
+    found = []
+    for row, rule in enumerate(rule for rule, _, _ in bench.duties):
+        at_fault = slots[missing[row] != 0].tolist()
+        if at_fault:
+            word = sum(1 << slot for slot in at_fault)
+            found.append([UNMARKED, rule, HARD, len(at_fault), -1, word])
+    return found
 
 
 def _aligned(claims: Claims, rule_ids: tuple[str, ...]) -> FloatArray:

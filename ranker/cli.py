@@ -329,6 +329,7 @@ def _catalogue_status(settings: Settings, snapshot: Snapshot) -> dict[str, objec
     return {
         "rows": len(catalogue),
         "bytes_a_row": round(catalogue.bytes_a_row + index_bytes / len(catalogue), 1),
+        "facts_bytes_a_row": round(catalogue.facts_bytes_a_row, 1),
         "quarantined_rows": len(quarantined),
         "quarantined_ids": snapshot.ids(quarantined, NAMED_MAX),
     }

@@ -1,20 +1,32 @@
 """Seeded random inputs: rows, pages, rules of any type. Tight on purpose, so that rules clash."""
 
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from constraints.facts import Document, DocumentStatus, Grade, Plan, Recheck, Restriction, Support
+from constraints.fact_text import COLUMNS
+from constraints.facts import Facts
 from constraints.law import law_rows
 from constraints.offer import Candidates
 from constraints.page import POSITIONS_MAX, Page
 from constraints.policy import WEIGHT_RANGE
 from constraints.rule import Dated, Rule
+from constraints.terms import (
+    Document,
+    DocumentStatus,
+    Grade,
+    Listing,
+    Plan,
+    Recheck,
+    Restriction,
+    Support,
+)
 from constraints.vocabulary import Vocabulary
 from tests import make
 
@@ -25,6 +37,17 @@ DAYS = [
 SUBJECTS = [*law_rows()]  # the only texts in rules are rows of the law: so pins may name some
 TAGS = ["霸总", "总裁", "甜宠", "逆袭", "古装", "悬疑"]
 ALIASES = {"总裁": "霸总"}
+
+
+_OWN = {"kind", "document", "document_status", "recheck", "support", "plan", "room_grade"}
+_OWN |= {"anchor_grade", "restriction"}  # drawn by `row` itself
+ENUMS = {
+    f.name: f.metadata["enum"]
+    for f in fields(Facts)
+    if f.name in COLUMNS and f.metadata["enum"] and f.name not in _OWN
+}
+FLAGS = {f.name for f in fields(Facts) if "flags" in f.metadata}
+DAYS_ON = ("filed_on", "reviewed_on", "provider_until", "qualified_until")
 
 
 @dataclass(frozen=True)
@@ -83,7 +106,35 @@ def row(rng: random.Random, day: date) -> make.Row:
         "restriction": some(Restriction),
         "registered": rng.random() > 0.15,
     }
+    told |= _details(seeded("details", rng.random()), day)
     return told | term("document") | term("support") | term("restriction")
+
+
+PLATFORMS = [*law_rows()][:3]
+"""Names under which platforms file; `own_record` draws its own from all rows of the law."""
+
+
+def _details(rng: random.Random, day: date) -> make.Row:
+    """Draw every column that general rules may name; each is unknown a third of the time."""
+    told: make.Row = {}
+    for name in sorted(ENUMS):
+        words = [word.lower() for word, value in ENUMS[name].__members__.items() if value]
+        if name in FLAGS:
+            flags = rng.choice([["none"], rng.sample(words[1:], 1), rng.sample(words[1:], 2)])
+            told[name] = "|".join(flags)
+        else:
+            told[name] = rng.choice(words)
+    for name in DAYS_ON:
+        told[name] = (day + timedelta(rng.choice([-400, -30, -1, 0, 1, 30]))).isoformat()
+    told["investment_cny"] = str(rng.choice([1, 299_999, 300_000, 800_000, 1_000_000, 3_000_000]))
+    told["episode_s_min"] = str(rng.choice([60, 899, 900, 1199, 1200]))
+    told["document_number"] = rng.choice(["", f"({rng.choice(PLATFORMS)})网微剧备字(2025)第1号"])
+    told["listings"] = "|".join(
+        f"{word}:{(day + timedelta(a)).isoformat()}..{(day + timedelta(b)).isoformat()}"
+        for word in rng.sample([m.name.lower() for m in Listing if m], rng.choice([0, 0, 1, 2]))
+        for a, b in [rng.choice([(-5, -1), (-5, 0), (0, 0), (0, 9), (1, 9), (-400, 400)])]
+    )
+    return {name: text for name, text in told.items() if rng.random() < 0.65}
 
 
 def instance(*names: object, count_max: int = 16, slots_max: int = 10) -> Instance:
@@ -127,9 +178,9 @@ def parameters(rng: random.Random, rule_type: type[Rule]) -> dict[str, Any]:
     own = {k: v for k, v in rule_type.model_fields.items() if k not in Rule.model_fields}
     own = {k: v for k, v in own.items() if not k.endswith("source")}  # a row of the law, not free
     name = get_args(rule_type.model_fields["type"].annotation)[0]
-    for _ in range(100):
+    for _ in range(1000):
         told = {k: f for k, f in own.items() if f.is_required() or rng.random() < 0.6}
-        for _ in range(300):  # an author's intent kept, until its values fit together
+        for _ in range(20):  # an author's intent kept, until its values fit together
             drawn = {key: _value(rng, f.annotation, f.metadata) for key, f in told.items()}
             try:
                 made = rule_type(type=name, id="x", source="x", **drawn)
@@ -162,7 +213,9 @@ def _value(rng: random.Random, kind: Any, metadata: Any = ()) -> Any:
         drawn = [_value(rng, inner[0]) for _ in range(rng.choice([0, 1, 1, 1, 2, 3]))]
         return tuple(_in_order(drawn))
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return kind(**{k: _value(rng, f.annotation, f.metadata) for k, f in _fields(kind)})
+        return _model(rng, kind)
+    if kind is bool:
+        return rng.random() < 0.7
     if kind is date:
         return rng.choice(DAYS)
     if kind is str:
@@ -170,8 +223,19 @@ def _value(rng: random.Random, kind: Any, metadata: Any = ()) -> Any:
     return _number(rng, kind, metadata)
 
 
-def _fields(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
-    yield from model.model_fields.items()
+def _model(rng: random.Random, model: type[BaseModel]) -> BaseModel:
+    """Draw a model: all it must have, and one to three things of what it may have."""
+    told = model.model_fields
+    may = [name for name, f in told.items() if not f.is_required()]
+    named = {*rng.sample(may, min(len(may), rng.choice([1, 1, 2, 3])))}
+    if "kind" in may and rng.random() < 0.5:  # most conditions speak of a kind
+        named.add("kind")
+    chosen = {k: f for k, f in told.items() if f.is_required() or k in named}
+    for _ in range(50):
+        drawn = {k: _value(rng, f.annotation, f.metadata) for k, f in chosen.items()}
+        with suppress(ValidationError):
+            return model(**drawn)
+    raise AssertionError(f"no draw suits {model.__name__}")
 
 
 def _in_order(drawn: list[Any]) -> list[Any]:
@@ -194,7 +258,8 @@ def _number(rng: random.Random, kind: Any, metadata: Any) -> int | float:
 def _plain(value: Any) -> Any:
     """Turn models back into what a policy file says."""
     if isinstance(value, BaseModel):
-        return {key: _plain(inner) for key, inner in dict(value).items()}
+        told = {name: getattr(value, name) for name in type(value).model_fields}
+        return {key: _plain(inner) for key, inner in told.items() if inner is not None}
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, tuple) else value

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from constraints.demands import Claims
+from constraints.fact_text import read_facts
 from constraints.facts import Facts, day_of, subject_keys
 from constraints.govern import Solver
 from constraints.offer import Candidates
@@ -64,7 +65,7 @@ def facts(
     A row is registered under its `subject`, or its `id`.
     """
     told = list(rows)
-    table = Facts.from_rows(told, themes(aliases))
+    table = read_facts(told, themes(aliases))
     registered = np.array([row.get("registered", True) for row in told], np.bool_)
     ids = (row.get("subject", row.get("id", "")) for row in told)
     keys = np.where(registered, subject_keys(ids), np.uint64(0))
@@ -159,7 +160,9 @@ def judge(
         if claims is None:
             return verify(told, offer, honest.claims(told), page, policy).violations
         factors = [[f[c] if 0 <= c < len(f) else 1.0 for c in told] for f in claims.values()]
-        claimed = Claims(tuple(claims), np.array(factors).reshape(len(claims), len(told)))
+        duties = honest.claims(told).duties
+        table = np.array(factors).reshape(len(claims), len(told))
+        claimed = Claims(tuple(claims), table, duties)
         return verify(told, offer, claimed, page, policy).violations
 
     return violations

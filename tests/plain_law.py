@@ -6,6 +6,7 @@ It takes a rule only for its parameters. It exists to doubt both halves of `cons
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from constraints.facts import date_of
 from constraints.page import Page
@@ -40,8 +41,16 @@ def unlawful_slots(
             return {s for s, row in shown.items() if _banned(rule, row, page, today)}
         case "theme_cap":
             return _crowded(rule, shown, standing, page, aliases)
-        case "supported_boost":
-            return set()
+        case "supported_boost" | "fact_weight" | "must_show":
+            return set()  # they move nobody out
+        case "fact_required":
+            return _lacking(rule, shown, page, today)
+        case "quota":
+            return _over_quota(rule, shown, standing, page, today)
+        case "document_class":
+            return {s for s, row in shown.items() if drama(row) and not _classed(rule, row, today)}
+        case "own_record":
+            return {s for s, row in shown.items() if drama(row) and not _ours(rule, row)}
         case "pinned_slot":
             return set()  # it yields to other rules: see `astray`
     raise AssertionError(f"no plain law for {rule.type}")
@@ -66,6 +75,126 @@ def numbered(row: Row, today: date) -> bool:
 def licensed(row: Row, today: date) -> bool:
     held = row.get("document") == "licence" and row.get("document_status") == "verified"
     return held and within(row, "document", today)
+
+
+def as_said(of: Mapping[str, Any], row: Row, today: date, *, unknown: bool) -> bool:
+    """Tell whether a row is as a condition says, an unknown value being what it is said to be."""
+    return all(_one_as_said(name, told, row, today, unknown) for name, told in of.items())
+
+
+def _one_as_said(name: str, told: Any, row: Row, today: date, unknown: bool) -> bool:
+    text = row.get(name) or ""
+    if name == "listings":
+        return any(_on_list(entry, told, today) for entry in text.split("|") if entry)
+    if name == "number":
+        text = _number(row)
+    if not text:
+        return unknown
+    if told == "running":
+        return text >= today.isoformat()
+    if isinstance(told, Mapping) and name in ("investment_cny", "episode_s_min"):
+        return (told.get("least") or 1) <= int(text) <= (told.get("most") or 10**12)
+    if isinstance(told, Mapping):
+        days = (today - date.fromisoformat(text)).days
+        return 0 <= days <= (10**9 if told.get("days_max") is None else told["days_max"])
+    return not set(text.split("|")).isdisjoint(told)
+
+
+def _on_list(entry: str, told: Sequence[str], today: date) -> bool:
+    name, _, term = entry.partition(":")
+    first, _, last = term.partition("..")
+    return name in told and (first or FAR_PAST) <= today.isoformat() <= (last or FAR_FUTURE)
+
+
+def _number(row: Row) -> str:
+    """Judge the numbers that tests draw: platform filings of the right form, or none."""
+    if not row.get("document_number"):
+        return ""
+    agrees = row.get("document", "") in ("", "platform_filing")
+    return "right" if agrees else "contradictory"
+
+
+def _conditions(rule: Rule, name: str) -> Any:
+    return rule.model_dump()[name]
+
+
+def _lacking(rule: Rule, shown: Mapping[int, Row], page: Page, today: date) -> set[int]:
+    if rule.measure == "sink":
+        return set()  # see `out_of_order`
+    ends = {"page": rule.first_slots or 10**9, "first_screen": page.first_screen_slots}
+    of, needs = _conditions(rule, "of"), _conditions(rule, "needs")
+    return {
+        s
+        for s, row in shown.items()
+        if page.first_slot + s < ends[rule.slots]
+        and as_said(of, row, today, unknown=True)
+        and not any(as_said(need, row, today, unknown=False) for need in needs)
+    }
+
+
+def _over_quota(
+    rule: Rule, shown: Mapping[int, Row], standing: Mapping[int, Row], page: Page, today: date
+) -> set[int]:
+    if rule.level or not (rule.most or rule.most_share):
+        return set()
+    of = _conditions(rule, "of")
+    bottom = page.first_slot + page.slot_count
+    top = rule.slots == "first_screen" or rule.first_slots
+    if rule.window_slots:
+        starts = range(-page.tail_count, page.slot_count)
+        places = [range(s, s + rule.window_slots) for s in starts]
+    elif not top:
+        places = [range(page.slot_count)]
+    else:
+        end = page.first_screen_slots if rule.slots == "first_screen" else rule.first_slots
+        places = [range(-_above(page), min(end, bottom) - page.first_slot)]
+        bottom = min(end, bottom)
+    size = bottom if top else page.slot_count
+    most = rule.most or max(int(Decimal(repr(rule.most_share)) * size), 1)
+    found: set[int] = set()
+    for place in places:
+        if not any(slot >= 0 for slot in place):
+            continue
+        here = [
+            at
+            for at, row in (*standing.items(), *shown.items())
+            if at in place and as_said(of, row, today, unknown=True)
+        ]
+        if len(here) > most:
+            found |= set(sorted(set(here) & set(shown))[-(len(here) - most) :])
+    return found
+
+
+_RANKS = {"licence": 3, "bureau_filing": 2, "platform_filing": 1}
+
+
+def _classed(rule: Rule, row: Row, today: date) -> bool:
+    """Tell whether a drama holds the class its money, its subjects and its filing day ask for."""
+    held = _RANKS.get(row.get("document", ""), 0)
+    filed = row.get("filed_on") or ""
+    days = {e.since for e in (*rule.thresholds, *rule.ai_thresholds, *rule.main_push)}
+    as_of = [date.fromisoformat(filed)] if filed else [d for d in days if d <= today]
+    money = int(row.get("investment_cny") or 10**12)
+    needed = 1
+    if row.get("special_subjects") != "none":
+        needed = 3
+    for when in as_of:
+        live = [e.value for e in rule.thresholds if e.since <= when][-1:]
+        ai = [e.value for e in rule.ai_thresholds if e.since <= when][-1:] or live
+        made = row.get("ai_generated")
+        asked = live if made == "no" else ai if made == "yes" else live + ai
+        for one in asked:
+            needed = max(needed, 1 + (money >= one.ordinary_cny) + (money >= one.key_cny))
+        pushes = [e.value for e in rule.main_push if e.since <= when][-1:]
+        if pushes == [True] and row.get("main_push") != "no":
+            needed = 3
+    return held >= needed
+
+
+def _ours(rule: Rule, row: Row) -> bool:
+    number = row.get("document_number") or ""
+    named = any(f"({name})" in number for name in rule.platforms)
+    return row.get("document", "") not in ("", "platform_filing") or named
 
 
 def _screen(page: Page) -> int:
@@ -137,10 +266,19 @@ def out_of_order(
 ) -> bool:
     """Tell whether something that must sink stands above something that need not."""
     today = date_of(page.day)
-    ratings = [rule for rule in rules if rule.type == "room_rating"]
     placed = [rows[c] for c in slate if c >= 0]
-    sunk = [any("sink" in measures_of(r, row, today) for r in ratings) for row in placed]
-    return page.is_recommended and sunk != sorted(sunk)
+    sunk = [any(_sinks(rule, row, page, today) for rule in rules) for row in placed]
+    return sunk != sorted(sunk)
+
+
+def _sinks(rule: Rule, row: Row, page: Page, today: date) -> bool:
+    if rule.type == "room_rating":
+        measures = measures_of(rule, row, today)
+        return page.is_recommended and measures <= {"none", "sink"} and "sink" in measures
+    if rule.type != "fact_required" or rule.measure != "sink":
+        return False
+    needs = (as_said(n, row, today, unknown=False) for n in _conditions(rule, "needs"))
+    return as_said(_conditions(rule, "of"), row, today, unknown=True) and not any(needs)
 
 
 def astray(
@@ -154,7 +292,7 @@ def astray(
 
     def may(candidate: int, slot: int) -> bool:
         alone = [candidate if s == slot else -1 for s in range(page.slot_count)]
-        sinks = out_of_order(rules, [rows[candidate], {"kind": "video"}], page, [0, 1])
+        sinks = any(_sinks(rule, rows[candidate], page, date_of(page.day)) for rule in rules)
         blocks = (unlawful_slots(rule, rows, {}, page, alone, aliases) for rule in rules)
         return not (page.reserved >> slot & 1 or sinks or any(blocks))
 

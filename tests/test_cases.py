@@ -27,7 +27,7 @@ PAGE = {
 }
 OUTCOME = {
     *("slate", "decided_by", "because", "blocked", "left_alone", "relaxed", "shadow", "scored"),
-    *("sources", "rules_in_force", "void_pins"),
+    *("sources", "rules_in_force", "void_pins", "duties"),
 }
 
 
@@ -61,11 +61,21 @@ class Outcome:
         blocked = {self.ids[b.candidate]: b.rule_ids[0] for b in self.decision.blocked}
         return blocked | {key: reasons[0].rule_id for key, reasons in self.reasons.items()}
 
+    @property
+    def duties(self) -> dict[str, dict[str, str]]:
+        """Return id → what it must be shown with → the rule that says so."""
+        placements = (p for p in self.decision.placements if p.duties)
+        return {
+            self.ids[p.candidate]: {o.duty.name.lower(): o.rule_id for o in p.duties}
+            for p in placements
+        }
+
     def touched(self, rule_id: str) -> set[str]:
-        """Return the ids a rule moved, blocked, weighed or sank."""
+        """Return the ids a rule moved, blocked, weighed, sank or marked."""
         named = {key for key, why in self.reasons.items() if any(r.rule_id == rule_id for r in why)}
         blocked = (b for b in self.decision.blocked if rule_id in b.rule_ids)
-        return named | {self.ids[b.candidate] for b in blocked}
+        marked = {key for key, owed in self.duties.items() if rule_id in owed.values()}
+        return named | marked | {self.ids[b.candidate] for b in blocked}
 
 
 def _cases() -> Iterable[Any]:
@@ -146,7 +156,8 @@ def test_case(case: dict[str, Any]) -> None:
     in_force = [rule.id for rule in outcome.policy.rules_for(outcome.page).values()]
     assert in_force == case.get("rules_in_force", in_force)
     assert in_force or "rules_in_force" in case, "no rule is in force, which a case must say"
-    assert not set(case.get("left_alone", [])) & set(outcome.deciding)
+    assert {key: [*owed] for key, owed in outcome.duties.items()} == case.get("duties", {})
+    assert not set(case.get("left_alone", [])) & {*outcome.deciding, *outcome.duties}
 
 
 def _counts(found: Iterable[Any]) -> dict[str, int]:
@@ -161,7 +172,8 @@ def _named(names: Iterable[str], found: Iterable[tuple[str, Outcome, str]]) -> d
     seen = {name: [0, 0] for name in names}
     for name, outcome, rule_id in found:
         touched = outcome.touched(rule_id)
-        seen[name][0] += rule_id in outcome.deciding.values()
+        owed = {by for each in outcome.duties.values() for by in each.values()}
+        seen[name][0] += rule_id in {*outcome.deciding.values(), *owed}
         seen[name][1] += bool(set(outcome.ids) - touched)
     return seen
 

@@ -191,7 +191,7 @@ def test_judges_never_read_what_steers() -> None:
         slate = np.array(decide(offer, page, policy).slate)
         lies = np.full_like(offer.catalogue.steer.class_of, QUARANTINED)
         lying = replace(offer.catalogue, steer=replace(offer.catalogue.steer, class_of=lies))
-        claims = Claims((), np.ones((0, page.slot_count)))
+        claims = Claims((), np.ones((0, page.slot_count)), np.zeros(page.slot_count, np.int64))
         honest = verify(slate, offer, claims, page, policy)
         assert verify(slate, replace(offer, catalogue=lying), claims, page, policy) == honest
 

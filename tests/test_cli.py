@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from constraints.facts import Kind
+from constraints.terms import Kind
 from ranker.cli import main
 from ranker.settings import SHIPPED_POLICIES
 from tests.commands import Done, spawn

@@ -9,41 +9,33 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constraints import facts as module
 from constraints.errors import FactError
+from constraints.fact_text import COLUMNS, TEXT_CHARS_MAX, parse_row, read_facts
 from constraints.facts import (
-    COLUMNS,
     DAY_MAX,
     DAY_MIN,
-    TEXT_CHARS_MAX,
+    LAST_DAY,
     THEMES_MAX,
     UNKNOWN_DAY,
-    DocumentStatus,
+    WIDTHS,
     Facts,
-    Grade,
-    Kind,
-    Support,
     date_of,
     day_of,
-    parse_row,
+    subject_keys,
+    unpack_listings,
 )
+from constraints.terms import DocumentStatus, Grade, Kind, Listing, NumberForm, Support
 from constraints.vocabulary import Vocabulary
 from tests import chance, make
 
-ENUMS = {
-    "kind": module.Kind,
-    "document": module.Document,
-    "document_status": module.DocumentStatus,
-    "recheck": module.Recheck,
-    "support": module.Support,
-    "plan": module.Plan,
-    "room_grade": module.Grade,
-    "anchor_grade": module.Grade,
-    "restriction": module.Restriction,
-}
+_META = {f.name: f.metadata for f in fields(Facts) if f.name in COLUMNS}
+FLAGS = [name for name, meta in _META.items() if "flags" in meta]
+ENUMS = {name: meta["enum"] for name, meta in _META.items() if meta["enum"] and name not in FLAGS}
+AMOUNTS = ["investment_cny", "episode_s_min"]
 UNTIL = ["document_until", "support_until", "restriction_until"]
 FROM = [name.replace("_until", "_from") for name in UNTIL]
-DATES = [*FROM, *UNTIL, "plan_listed_on", "rated_on"]
+THROUGH = ["provider_until", "qualified_until"]
+DATES = [*FROM, *UNTIL, *THROUGH, "plan_listed_on", "rated_on", "filed_on", "reviewed_on"]
 NO_DATES = [
     *("2026-9-1", "20260901", "2026-W36-2", "01.09.2026", "2026/09/01", "2026-13-01", "2026-02-30"),
     *("1999-12-31", "2100-01-01", "2026-09-01T00:00:00", "today", "２０２６-09-01", "-026-09-01"),
@@ -66,7 +58,9 @@ def columns(table: Facts) -> dict[str, list[object]]:
 
 
 def test_every_column_of_a_row_is_tried_below() -> None:
-    assert sorted(COLUMNS) == sorted([*ENUMS, *DATES, "themes"])
+    tried = [*ENUMS, *FLAGS, *AMOUNTS, *DATES, "listings", "themes"]
+    assert sorted(COLUMNS) == sorted(tried)
+    assert "number" not in COLUMNS, "it is read from document_number"
 
 
 @pytest.mark.parametrize("name", ENUMS)
@@ -107,7 +101,7 @@ def test_message_about_a_value_stays_on_one_short_line() -> None:
 
 @pytest.mark.parametrize("name", DATES)
 def test_day_counts_from_1970_and_an_until_is_inclusive(name: str) -> None:
-    assert parse(**{name: "2026-09-01"}) == {name: 20_697 + (name in UNTIL)}
+    assert parse(**{name: "2026-09-01"}) == {name: 20_697 + (name in UNTIL + THROUGH)}
 
 
 @seeded
@@ -127,7 +121,7 @@ def test_term_may_be_one_day_but_not_end_before_it_begins(begins: str, ends: str
 
 def test_empty_text_is_an_unknown_value_or_an_open_term() -> None:
     assert parse(**dict.fromkeys(COLUMNS, " ")) == {}
-    table = Facts.from_rows([{}], Vocabulary())
+    table = read_facts([{}], Vocabulary())
     assert columns(table) == columns(
         Facts.unknown(1).with_columns(is_registered=np.array([True])),
     )
@@ -136,13 +130,93 @@ def test_empty_text_is_an_unknown_value_or_an_open_term() -> None:
             assert value == [DAY_MIN]
         elif name in UNTIL:
             assert value == [DAY_MAX]
-        elif name != "themes":
+        elif name not in WIDTHS:
             assert value == [name == "is_registered"], "0 is UNKNOWN"
     assert UNKNOWN_DAY == 0
 
 
 def test_columns_that_are_no_facts_are_left_out() -> None:
-    assert parse(title="一夜", document_number="x", is_registered="false") == {}
+    assert parse(title="一夜", is_registered="false", number="right", issuers="x") == {}
+
+
+NUMBERS = [
+    ("（京）网微剧审字（2024）第001号", "licence", NumberForm.RIGHT, []),
+    ("（京）网微剧审字（2024）第001号", "", NumberForm.RIGHT, []),
+    ("（京）网微剧审字（2024）第001号", "bureau_filing", NumberForm.CONTRADICTORY, []),
+    ("（京）网微剧备字（2024）第001号", "bureau_filing", NumberForm.RIGHT, []),
+    ("（七猫）网微剧备字（2025）第01177号", "platform_filing", NumberForm.RIGHT, ["qimao"]),
+    ("（七猫）网微剧备字（2025）第01177号", "licence", NumberForm.CONTRADICTORY, ["qimao"]),
+    ("（七猫）网微剧审字（2025）第01177号", "licence", NumberForm.CONTRADICTORY, ["qimao"]),
+    ("（小站）网微剧备字（2025）第1号", "platform_filing", NumberForm.RIGHT, ["小站"]),
+    ("网微剧备字", "platform_filing", NumberForm.MALFORMED, []),
+    ("（广）网微剧审字（2024）第1号", "licence", NumberForm.MALFORMED, None),
+    ("网剧审字（2022）第001号", "licence", NumberForm.RIGHT, []),
+]
+
+
+@pytest.mark.parametrize(("text", "document", "form", "issuers"), NUMBERS)
+def test_number_tells_its_form_and_its_platforms(
+    text: str, document: str, form: NumberForm, issuers: list[str] | None
+) -> None:
+    read = parse(document_number=text, document=document)
+    assert read["number"] == form
+    if issuers is not None:
+        assert read["issuers"] == subject_keys(issuers).tolist()
+
+
+def test_title_filed_by_several_platforms_bears_all_their_numbers() -> None:
+    both = "（七猫）网微剧备字（2025）第1号|（小站）网微剧备字（2025）第2号"
+    read = parse(document_number=both, document="platform_filing")
+    assert read["number"] == NumberForm.RIGHT
+    assert read["issuers"] == subject_keys(["qimao", "小站"]).tolist()
+    torn = parse(document_number=both + "|网微剧备字", document="platform_filing")
+    assert torn["number"] == NumberForm.MALFORMED
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_flags_are_read_together_and_none_stands_alone(name: str) -> None:
+    words = [word.lower() for word in _META[name]["enum"].__members__][1:]
+    assert parse(**{name: "none"}) == {name: 1}
+    assert parse(**{name: f"{words[1]}|{words[2]}"}) == {name: 0b110}
+    assert str(fault(**{name: f"none|{words[1]}"})) == f"{name}: `none` stands beside others"
+    assert f"{name}: `x` is not one of none, " in str(fault(**{name: "x"}))
+
+
+@pytest.mark.parametrize("name", AMOUNTS)
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "１", "1e3", "9" * 30])
+def test_amount_is_a_whole_number_from_one(name: str, text: str) -> None:
+    assert parse(**{name: "65"}) == {name: 65}
+    assert "is not a whole number from 1 to" in str(fault(**{name: text}))
+
+
+def test_entries_of_lists_hold_both_their_days() -> None:
+    text = "embargo:2026-09-01..2026-09-30|takedown|key_date:2026-10-01.."
+    facts = make.facts([{"listings": text}])
+    listed, start, stop = unpack_listings(facts.listings[0, :3])
+    assert listed.tolist() == [Listing.TAKEDOWN, Listing.EMBARGO, Listing.KEY_DATE]
+    assert start.tolist() == [DAY_MIN, day_of(date(2026, 9, 1)), day_of(date(2026, 10, 1))]
+    assert stop.tolist() == [LAST_DAY, day_of(date(2026, 10, 1)), LAST_DAY]
+    aged = facts.aged().listings[0].tolist()
+    assert [entry >> 40 for entry in aged if entry] == [Listing.TAKEDOWN, Listing.EMBARGO]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("embargo:2026-09-01", "`embargo:2026-09-01` is not like embargo:2026-09-01..2026-09-30"),
+        (
+            "embargo:2026-09-02..2026-09-01",
+            "`embargo:2026-09-02..2026-09-01` ends before it begins",
+        ),
+        ("embargo:x..", "`x` is not a date like 2026-09-01, year 2000 to 2099"),
+        (
+            "|".join(f"embargo:2026-09-0{i}.." for i in range(1, 10)),
+            "has more than 8 entries of lists",
+        ),
+    ],
+)
+def test_entry_of_a_list_that_cannot_be_read_is_refused(text: str, expected: str) -> None:
+    assert str(fault(listings=text)) == f"listings: {expected}"
 
 
 def test_row_that_holds_none_for_an_empty_cell_is_read() -> None:
@@ -161,7 +235,7 @@ def test_themes_of_a_row_are_sorted_and_counted_once() -> None:
     themes = Vocabulary({"总裁": "霸总"})
     row = {"themes": " 甜宠 | 总裁 || 霸总|甜宠| "}
     assert parse_row(row, themes) == {"themes": [1, 2]}
-    table = Facts.from_rows([{"themes": "霸总|甜宠"}, row], themes)
+    table = read_facts([{"themes": "霸总|甜宠"}, row], themes)
     assert table.themes.tolist() == [[1, 2] + [0] * (THEMES_MAX - 2)] * 2
 
 
@@ -198,8 +272,8 @@ def test_table_of_rows_equals_its_rows_one_by_one() -> None:
     rng = chance.seeded("facts")
     rows = [chance.row(rng, make.TODAY) for _ in range(200)]
     themes = Vocabulary(chance.ALIASES)
-    table = Facts.from_rows(rows, themes)
-    alone = [Facts.from_rows([row], themes) for row in rows]
+    table = read_facts(rows, themes)
+    alone = [read_facts([row], themes) for row in rows]
     assert columns(table) == columns(Facts.concatenate(alone))
     order = np.random.default_rng(0).integers(0, len(rows), 300)
     taken = Facts.concatenate([alone[i] for i in order])
@@ -219,7 +293,7 @@ def test_any_text_is_read_or_refused_by_its_column(row: dict[str, str]) -> None:
 
 
 def test_facts_a_caller_sent_are_not_registered() -> None:
-    sent = Facts.from_rows([make.drama()], Vocabulary(), is_registered=False)
+    sent = read_facts([make.drama()], Vocabulary(), is_registered=False)
     assert sent.is_registered.tolist() == [False]
 
 

@@ -59,7 +59,8 @@ class Stale:
     first: ClassVar[np.ndarray | None] = None
 
     def __call__(self, program: Program) -> np.ndarray:
-        Stale.first = solve(program).slate if Stale.first is None else Stale.first
+        if Stale.first is None or (Stale.first < 0).all():  # an empty page tempts nobody
+            Stale.first = solve(program).slate
         return np.resize(Stale.first, program.slot_count)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from constraints.facts import Kind, Plan
+from constraints.terms import Kind, Plan
 from ranker.facts.importing import Import, import_csv
 from ranker.facts.store import FactStore
 

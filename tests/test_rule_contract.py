@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from constraints import kernel
-from constraints.facts import DAY_MAX, Facts, FloatArray, Kind, day_of
+from constraints.facts import DAY_MAX, Facts, FloatArray, day_of
 from constraints.govern import govern
 from constraints.kernel import reference
 from constraints.law import law_rows
@@ -23,6 +23,7 @@ from constraints.program import Program
 from constraints.rule import Rule
 from constraints.rules import rule_types
 from constraints.steering import Steering
+from constraints.terms import Kind
 from constraints.vocabulary import Vocabulary
 from tests import chance, make
 from tests.chance import Instance
@@ -75,7 +76,7 @@ def test_every_source_of_a_shipped_policy_is_a_row_of_the_law() -> None:
 def test_parameters_survive_being_written_to_a_file_and_read_again(name: str) -> None:
     for seed in SEEDS:
         rule = rule_for(name, seed)
-        told = {k: v for k, v in rule.model_dump().items() if v is not None and k != "type"}
+        told = rule.model_dump(exclude_none=True, exclude={"type"})
         assert make.rule(name, **told) == rule, seed
 
 

@@ -12,8 +12,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from constraints.facts import COLUMNS, Facts
+from constraints.fact_text import COLUMNS, read_facts
 from constraints.vocabulary import Vocabulary
+from ranker.facts.importing import TEXT_COLUMNS
 from training import synthetic
 from training.catalogue.draw import REFERENCE_DAY, Draw, Names, days_before
 
@@ -109,9 +110,9 @@ def test_names_run_on_as_sequels_and_never_repeat() -> None:
 
 
 def test_every_subject_can_be_read() -> None:
-    facts = Facts.from_rows(SUBJECTS, Vocabulary(ALIASES))
+    facts = read_facts(SUBJECTS, Vocabulary(ALIASES))
     assert len(facts) == len(SUBJECTS)
-    assert set(COLUMNS) <= set(SUBJECTS[0])
+    assert set(SUBJECTS[0]) <= {"id", *TEXT_COLUMNS, *COLUMNS}
     assert tuple(SUBJECTS[0]) == synthetic.SUBJECT_COLUMNS
 
 

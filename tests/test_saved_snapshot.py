@@ -14,7 +14,8 @@ import xxhash
 from prometheus_client import REGISTRY
 
 from constraints.errors import SettingsError
-from constraints.facts import THEMES_MAX, Kind
+from constraints.facts import THEMES_MAX
+from constraints.terms import Kind
 from ranker.facts.columns import HEADER
 from ranker.facts.snapshot import FOLDER, PARTIAL_S_MAX, Snapshot
 from ranker.facts.store import FactStore

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from constraints.facts import COLUMNS, Kind
+from constraints.fact_text import COLUMNS
+from constraints.terms import Kind
 from ranker.facts.snapshot import Snapshot
 from ranker.facts.store import Entity, FactStore, Head, Row
 from ranker.serving.state import State

@@ -8,8 +8,9 @@ from typing import Literal
 import pytest
 from prometheus_client import REGISTRY
 
-from constraints.facts import Facts, Kind
+from constraints.facts import Facts
 from constraints.rule import Day, Rule, Verdicts
+from constraints.terms import Kind
 from ranker.serving.state import State, day_at
 from ranker.settings import Settings
 from tests import make

@@ -1,13 +1,16 @@
 """The verifier against corrupted slates, hostile solvers, and the plain law of `plain_law.py`."""
 
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pytest
 
+from constraints.effects import Duty
 from constraints.rule import Rule, Violation
 from constraints.rules import rule_types
-from constraints.verify import SLATE
+from constraints.steering import compile_program
+from constraints.verify import SLATE, verify
 from tests import chance, make, plain_law
 from tests.chance import ALIASES, Instance
 from tests.make import drama, room, video
@@ -41,6 +44,51 @@ CORRUPTED: dict[str, list[tuple[Any, ...]]] = {
          [video(themes="x"), video(themes="x")], [0, -1, 1], [0, 1, -1], [1]),
         ({"most_in_window": 1, "window_slots": 2, "level": 0},
          [video(themes="x"), video(themes="x")], [0, -1, 1], [-1, 0, 1], [2]),
+    ],
+    "fact_required": [
+        ({"of": {"ai_generated": ["yes"]}, "needs": [{"ai_label": ["all"]}]},
+         [video(ai_generated="no"), video(ai_generated="yes", ai_label="some")],
+         [0, -1, -1], [0, 1, -1], [1]),
+        ({"of": {"listings": ["takedown"]}},
+         [video(), video(listings="takedown:2026-11-24..2026-11-24")],
+         [0, -1, -1], [0, -1, 1], [2]),
+        ({"needs": [{"human_review": ["yes"]}], "slots": "first_screen"},
+         [video(human_review="yes"), video()], [0, -1, 1], [0, 1, -1], [1]),
+        ({"needs": [{"provider_until": "running"}], "first_slots": 1},
+         [video(provider_until="2026-11-24"), video(provider_until="2026-11-23")],
+         [0, 1, -1], [1, 0, -1], [0]),
+        ({"of": {"watch": ["absurd"]}, "measure": "sink"},
+         [video(watch="none"), video(watch="absurd|vulgar_title")],
+         [0, 1, -1], [1, 0, -1], [0]),
+    ],
+    "fact_weight": [
+        # What it forbids is a weight, not a place: see the tests of weights below.
+    ],
+    "must_show": [
+        # What it forbids is a missing mark, not a place: see the tests of duties below.
+    ],
+    "quota": [
+        ({"of": {"access": ["paid"]}, "most": 1, "level": 0},
+         [video(access="paid"), video()], [0, -1, -1], [0, 1, -1], [1]),
+        ({"of": {"access": ["paid"]}, "most_share": 0.5, "slots": "first_screen", "level": 0},
+         [video(access="paid"), video(access="paid")], [0, -1, 1], [0, 1, -1], [1]),
+        ({"of": {"access": ["paid"]}, "most": 1, "window_slots": 2, "level": 0},
+         [video(access="paid"), video(access="paid")], [0, -1, 1], [-1, 0, 1], [2]),
+    ],
+    "document_class": [
+        ({"thresholds": [{"since": date(2024, 2, 5),
+                          "value": {"key_cny": 1_000_000, "ordinary_cny": 300_000}}]},
+         [drama(document="bureau_filing", investment_cny="999999", filed_on="2024-02-05",
+                special_subjects="none"),
+          drama(document="bureau_filing", investment_cny="1000000", filed_on="2024-02-05",
+                special_subjects="none")],
+         [0, -1, -1], [0, 1, -1], [1]),
+    ],
+    "own_record": [
+        ({"platforms": ["qimao"]},
+         [drama(document="platform_filing", document_number="（七猫）网微剧备字（2025）第1号"),
+          drama(document="platform_filing", document_number="（番茄）网微剧备字（2025）第1号")],
+         [0, -1, -1], [0, 1, -1], [1]),
     ],
     "supported_boost": [
         # What it forbids is a weight, not a place: see the tests of weights below.
@@ -113,7 +161,7 @@ def test_any_placement_the_plain_law_forbids_is_objected_to_and_no_other(name: s
         if not disordered:
             assert {slot for v in hard for slot in v.slots} == forbidden, seed
         corrupted += bool(hard)
-    assert corrupted or name == "supported_boost"
+    assert corrupted or name in ("supported_boost", "fact_weight", "must_show")
 
 
 def _random_slate(rng: np.random.Generator, drawn: Instance) -> np.ndarray:
@@ -188,3 +236,18 @@ def test_filled_reserved_slot_is_objected_to_as_a_malformed_slate() -> None:
     page, offered = make.page(reserved=[1]), make.candidates([video()] * 2)
     found = make.judged([0, 1, -1], offered, page, make.policy())
     assert [(v.rule_id, v.slots) for v in found] == [(SLATE, (1,))]
+
+
+def test_placement_without_its_mark_is_objected_to() -> None:
+    rule = make.rule("must_show", of={"ai_generated": ["suspected"]}, duty="ai_suspected")
+    rows = [video(ai_generated="no"), video(ai_generated="suspected"), video()]
+    offered, page, policy = make.candidates(rows), make.page(), make.policy_of(rule)
+    offer = offered.offer(policy.compiled, page.day)
+    slate = np.array([0, 1, 2])
+    honest = compile_program(offer, page, policy).claims(slate)
+    assert honest.duties.tolist() == [0, Duty.AI_SUSPECTED.word, Duty.AI_SUSPECTED.word]
+    assert verify(slate, offer, honest, page, policy).violations == []
+    for duties, slots in (([0, 0, 16], (1,)), ([0, 0, 0], (1, 2)), ([0, 2, 16], (1,))):
+        claims = honest._replace(duties=np.array(duties))
+        [found] = verify(slate, offer, claims, page, policy).violations
+        assert (found.rule_id, found.level, found.slots) == (rule.id, 0, slots)

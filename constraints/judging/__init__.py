@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from constraints.catalogue import LABELS, QUARANTINED, SHAPES_MAX, Column
-from constraints.demands import Barred, Below, Demand, Fixed, Least, Most, WeightAtMost
+from constraints.demands import Barred, Below, Demand, Fixed, Least, Most, Shown, WeightAtMost
+from constraints.effects import Duty
 from constraints.facts import BoolArray, FloatArray, IntArray, WordArray
 from constraints.page import Page
 from constraints.policy import Policy
@@ -18,7 +19,7 @@ from constraints.rule import Rule
 
 VERDICTS: Final = 256
 # What a finding may be about, in the order in which one rule's are told.
-MALFORMED, BARRED, STRAYED, RAISED, CROWDED, LACKING, ABOVE = range(7)
+MALFORMED, BARRED, STRAYED, RAISED, CROWDED, LACKING, ABOVE, UNMARKED = range(8)
 OF_NO_RULE: Final = -1
 
 
@@ -85,12 +86,18 @@ class Watched(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bench:
-    """The tables of a page shape, with the rules they speak of."""
+    """The tables of a page shape, with the rules they speak of.
+
+    Attributes:
+        rules, weighers: rules in the order of the tables, and the ids of those that bound weights.
+        duties: rule, verdict and duty of what is to be shown.
+    """
 
     rules: tuple[Rule, ...]
     weighers: tuple[str, ...]
     tables: Tables
     page_slots: int
+    duties: tuple[tuple[int, int, Duty], ...]
 
 
 @lru_cache(SHAPES_MAX)
@@ -108,7 +115,16 @@ def bench_of(policy: Policy, page: Page) -> Bench:
         column=np.array([*enforced, *shadow], np.int64),
         **builder.columns(),
     )
-    return Bench(rules, tuple(rules[w].id for w in builder.weigher), tables, page.slots)
+    weighers = tuple(rules[w].id for w in builder.weigher)
+    return Bench(rules, weighers, tables, page.slots, tuple(builder.duties))
+
+
+def duties_of(bench: Bench, column: Column) -> IntArray:
+    """Look up what every class of verdicts must be shown with: (d, c) int64, a row a duty."""
+    words = np.zeros((len(bench.duties), len(column.verdicts)), np.int64)
+    for row, (rule, verdict, duty) in enumerate(bench.duties):
+        words[row, column.verdicts[:, bench.tables.column[rule]] == verdict] = duty.word
+    return words
 
 
 def watched_of(bench: Bench, column: Column) -> Watched:
@@ -143,6 +159,7 @@ class _Builder:
         self.counters: dict[tuple[int, frozenset[int]], list[Most]] = {}
         self.labels: dict[int, int] = {}
         self.floors: list[tuple[int, Least]] = []
+        self.duties: list[tuple[int, int, Duty]] = []
 
     def add(self, at: int, rule: Rule, demand: Demand) -> None:
         """Take up one demand of the rule numbered `at`."""
@@ -163,6 +180,8 @@ class _Builder:
                 self.labels[at] = LABELS.index(rule.labels) if rule.labels else -1
             case Least():
                 self.floors.append((at, demand))
+            case Shown(duty_of):
+                self.duties.extend((at, verdict, duty) for verdict, duty in duty_of.items())
 
     def columns(self) -> dict[str, Any]:
         """Return the tables by name."""

@@ -8,9 +8,10 @@ from pydantic import Field
 
 from constraints.demands import Barred, Demand, Most
 from constraints.effects import Block, Cap, GroupEffect, RowEffect
-from constraints.facts import Document, DocumentStatus, Facts, IntArray, Kind, Recheck, date_of
+from constraints.facts import Facts, IntArray, date_of
 from constraints.page import Page
 from constraints.rule import Dated, Day, Name, Rule, Verdicts, in_force
+from constraints.terms import Document, DocumentStatus, Kind, Recheck
 
 UNLICENSED, NOT_RECHECKED = 1, 2
 

@@ -7,9 +7,10 @@ import numpy as np
 
 from constraints.demands import Barred, Demand
 from constraints.effects import Block, RowEffect
-from constraints.facts import Document, DocumentStatus, Facts, IntArray, Kind
+from constraints.facts import Facts, IntArray
 from constraints.page import Page
 from constraints.rule import Day, Rule, Verdicts
+from constraints.terms import Document, DocumentStatus, Kind
 
 
 class RecordRequired(Rule):

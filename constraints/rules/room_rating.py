@@ -9,9 +9,10 @@ from pydantic import Field, model_validator
 
 from constraints.demands import Barred, Below, Demand, WeightAtMost
 from constraints.effects import Block, RowEffect, Sink, Weight
-from constraints.facts import BoolArray, Facts, Grade, IntArray, Kind, Restriction
+from constraints.facts import BoolArray, Facts, IntArray
 from constraints.page import Page
 from constraints.rule import Day, Name, Rule, Verdicts
+from constraints.terms import Grade, Kind, Restriction
 
 # Verdicts 1 to 5 demote a room of that grade; then, each stricter than the last:
 SINK, STOP, REMOVE = 6, 8, 10

@@ -10,9 +10,10 @@ from pydantic import Field, model_validator
 
 from constraints.demands import Demand, Least, WeightAtMost
 from constraints.effects import Floor, GroupEffect, RowEffect, Weight
-from constraints.facts import Facts, IntArray, Kind, Plan, Support
+from constraints.facts import Facts, IntArray
 from constraints.page import SLOTS_MAX, Page, slots_from
 from constraints.rule import Day, Rule, Share, SoftLevel, Verdicts, as_written
+from constraints.terms import Kind, Plan, Support
 
 PROVINCIAL, NATIONAL, PLAN = 1, 2, 3
 RATIO_MAX = 2.0  # LIMIT: "over-recommending" is itself forbidden (algorithm rules art. 14)

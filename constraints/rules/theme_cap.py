@@ -9,9 +9,10 @@ from pydantic import Field, model_validator
 
 from constraints.demands import Demand, Most
 from constraints.effects import Cap, GroupEffect
-from constraints.facts import Facts, Kind
+from constraints.facts import Facts
 from constraints.page import POSITIONS_MAX, SLOTS_MAX, Page
 from constraints.rule import Day, Level, Rule, Share, Verdicts, as_written
+from constraints.terms import Kind
 
 Count = Annotated[int, Field(ge=1, le=SLOTS_MAX)]
 COUNTED = 1

@@ -1,6 +1,7 @@
 """Large catalogues for the bench of growth: drawn as columns, saved, and served in process."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -9,21 +10,16 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from constraints.facts import (
-    DAY_MAX,
-    DAY_MIN,
+from constraints.facts import DAY_MAX, DAY_MIN, Facts, IntArray, WordArray, day_of
+from constraints.terms import (
     Document,
     DocumentStatus,
-    Facts,
     Grade,
-    IntArray,
     Kind,
     Plan,
     Recheck,
     Restriction,
     Support,
-    WordArray,
-    day_of,
 )
 from constraints.vocabulary import Vocabulary
 from loadtests.bench.figures import WARM_UPS
@@ -43,6 +39,11 @@ NOW_US: Final = int(NOON.timestamp()) * 1_000_000
 THEMES: Final = 300
 TEXT_CHARS: Final = 12  # of an id that is no number
 CANDIDATES: Final = 500
+_DRAWN: Final = (
+    *("kind", "document", "document_status", "recheck", "support", "plan"),
+    *("room_grade", "anchor_grade", "restriction"),
+)
+"""Words drawn by their shares."""
 SLOTS: Final = 20
 
 
@@ -63,7 +64,7 @@ def draw_facts(rng: Generator, count: int) -> Facts:
     plans = {plan: 1 for plan in Plan if plan > Plan.NONE}
     orders = {Restriction.NONE: 97, Restriction.SINK: 2, Restriction.STOP: 1}
     ends = rng.random(count) < 0.1
-    return Facts(
+    return Facts.unknown(count).with_columns(
         is_registered=np.ones(count, np.bool_),
         subject=np.arange(1, count + 1, dtype=np.uint64),
         kind=kind,
@@ -84,7 +85,18 @@ def draw_facts(rng: Generator, count: int) -> Facts:
         restriction_from=_days(rng, is_room, -60, 0, DAY_MIN),
         restriction_until=_days(rng, is_room & ends, -30, 90, DAY_MAX),
         themes=_themes(rng, count),
+        **_words(rng, count),
     )
+
+
+def _words(rng: Generator, count: int) -> dict[str, IntArray]:
+    """Draw what no rule measured here reads: any word of its column, unknown among them."""
+    told = {f.name: f.metadata for f in fields(Facts)}
+    return {
+        name: rng.integers(0, len(meta["enum"]), count).astype(meta["dtype"])
+        for name, meta in told.items()
+        if meta["enum"] and "flags" not in meta and name not in _DRAWN
+    }
 
 
 def _pick(rng: Generator, count: int, shares: Mapping[Any, int]) -> IntArray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from constraints.errors import FactError, quoted
-from constraints.facts import COLUMNS, TEXT_CHARS_MAX, parse_row
+from constraints.fact_text import COLUMNS, TEXT_CHARS_MAX, parse_row
 from constraints.record_number import form_fault
 from constraints.vocabulary import Vocabulary
 from ranker.facts.store import Entity, FactStore, Row

@@ -7,9 +7,11 @@ import numpy as np
 
 from constraints.catalogue import Catalogue
 from constraints.errors import FactError, RequestError
-from constraints.facts import THEMES_MAX, Facts, FloatArray, IntArray, Kind, WordArray
+from constraints.fact_text import read_facts
+from constraints.facts import Facts, FloatArray, IntArray, WordArray
 from constraints.offer import Candidates, Offer
 from constraints.rule import Day, Rule
+from constraints.terms import Kind
 from constraints.vocabulary import Vocabulary
 from ranker.facts.snapshot import Snapshot
 
@@ -57,18 +59,11 @@ def resolve(
     rows, standing_rows = snapshot.rows(ids, kinds), snapshot.rows([*standing.values()])
     if source.catalogue is not None and not inline:
         return Offer(source.catalogue, rows, utility, standing_rows, at), snapshot.themes
-    facts, others = (_widened(snapshot.facts.take(each)) for each in (rows, standing_rows))
+    facts, others = (snapshot.facts.take(each).widened() for each in (rows, standing_rows))
     if source.is_strict:
         facts, others = facts.aged(), others.aged()
     facts, themes = _with_inline(facts, inline, snapshot.themes)
     return Candidates(utility, facts, others, at).offer(source.rules, source.day), themes
-
-
-def _widened(facts: Facts) -> Facts:
-    """Return the same rows with as many places for themes as any row may need."""
-    themes = np.zeros((len(facts), THEMES_MAX), facts.themes.dtype)
-    themes[:, : facts.themes.shape[1]] = facts.themes
-    return facts.with_columns(themes=themes)
 
 
 def _with_inline(
@@ -88,7 +83,7 @@ def _with_inline(
 
 def _row(index: int, row: Mapping[str, str], themes: Vocabulary) -> Facts:
     try:
-        return Facts.from_rows([row], themes, is_registered=False)
+        return read_facts([row], themes, is_registered=False)
     except FactError as error:
         field = f"candidates.facts[{index}].{error.column}"
         raise RequestError(

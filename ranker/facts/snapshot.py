@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 import constraints
 from constraints.errors import SettingsError
-from constraints.facts import Facts, IntArray, Kind, WordArray, subject_keys
+from constraints.fact_text import read_facts
+from constraints.facts import Facts, IntArray, WordArray, subject_keys
+from constraints.terms import Kind
 from constraints.vocabulary import Vocabulary
 from ranker.facts.columns import open_columns, save_columns
 from ranker.facts.id_index import IdIndex
@@ -31,7 +33,9 @@ _NAME: Final = re.compile(r"(\d+)-[0-9a-f]{12}-[0-9a-f]{8}")
 def code() -> str:
     """Return a digest of the code that reads facts: what other code saved is built anew."""
     law = Path(constraints.__file__).parent
-    sources = [law / "facts.py", law / "vocabulary.py", *sorted(Path(__file__).parent.glob("*.py"))]
+    names = ("facts", "fact_text", "record_facts", "record_number", "terms", "vocabulary")
+    sources = [law / f"{name}.py" for name in names] + [law / "record_numbers.toml"]
+    sources += sorted(Path(__file__).parent.glob("*.py"))
     return xxhash.xxh3_64_hexdigest(b"".join(path.read_bytes() for path in sources))
 
 
@@ -72,7 +76,7 @@ class Snapshot:
         aliases = {tag: row["theme"] for tag, row in store.state("alias", at).items()}
         themes = Vocabulary(aliases)
         subjects = store.state("subject", at)
-        facts = Facts.from_rows(subjects.values(), themes)
+        facts = read_facts(subjects.values(), themes)
         facts = facts.with_columns(subject=subject_keys(subjects))
         row_of = {key: row for row, key in enumerate(subjects)}
         for key, candidate in store.state("candidate", at).items():
@@ -185,9 +189,7 @@ class Snapshot:
 def with_declared(facts: Facts) -> Facts:
     """Add a row for each kind of which nothing else is known, and drop unused places of labels."""
     declared = Facts.unknown(len(Kind)).with_columns(kind=np.array([*Kind], np.uint8))
-    table = Facts.concatenate([facts, declared])
-    width = max(1, int(table.themes.any(axis=0).sum()))  # a row's themes come first, then 0
-    return table.with_columns(themes=np.ascontiguousarray(table.themes[:, :width]))
+    return Facts.concatenate([facts, declared]).narrowed()
 
 
 def _remove_older(folder: Path, revision: int) -> None:

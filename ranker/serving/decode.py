@@ -8,7 +8,8 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from constraints.errors import OverloadedError, RequestError
-from constraints.facts import COLUMNS, FloatArray, IntArray, WordArray
+from constraints.fact_text import COLUMNS, NUMBERS
+from constraints.facts import FloatArray, IntArray, WordArray
 from constraints.page import POSITIONS_MAX, SLOTS_MAX, ViewerClass
 from ranker.settings import Settings
 from ranker.v1 import rerank_pb2 as pb
@@ -227,7 +228,7 @@ def _reserved(message: pb.RerankRequest) -> dict[int, str]:
 
 
 def _fact_row(row: pb.FactRow) -> dict[str, str]:
-    return {name: getattr(row, name) for name in COLUMNS}
+    return {name: getattr(row, name) for name in (NUMBERS, *COLUMNS)}
 
 
 def _check_text(field: str, text: str, chars_max: int) -> None:

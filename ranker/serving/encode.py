@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from constraints.decision import Cause, Decision, Reason, SlotState, Void
+from constraints.effects import Duty
 from constraints.law import law_rows
 from constraints.policy import Policy
 from constraints.rule import Violation
@@ -14,6 +15,7 @@ _STATES: Final[dict[SlotState, Any]] = {
     state: out.SlotState.Value(f"SLOT_STATE_{state.name}") for state in SlotState
 }
 _VOIDS: Final[dict[Void, Any]] = {v: out.VoidCause.Value(f"VOID_CAUSE_{v.name}") for v in Void}
+_DUTIES: Final[dict[Duty, Any]] = {d: out.Duty.Value(f"DUTY_{d.name}") for d in Duty}
 _CAUSES: Final[dict[Cause, Any]] = {c: out.Cause.Value(f"CAUSE_{c.name}") for c in Cause}
 
 
@@ -49,6 +51,14 @@ def encode(
                 unregistered=not p.is_registered,
                 first_screen=p.is_first_screen,
                 reasons=writer.reasons(p.reasons),
+                duties=[
+                    out.OwedDuty(
+                        duty=_DUTIES[o.duty],
+                        rule_id=writer.cite(o.rule_id, o.source),
+                        source=o.source,
+                    )
+                    for o in p.duties
+                ],
             )
             for p in decision.placements
         ],

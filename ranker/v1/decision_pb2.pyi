@@ -14,6 +14,15 @@ class SlotState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SLOT_STATE_EMPTY: _ClassVar[SlotState]
     SLOT_STATE_RESERVED: _ClassVar[SlotState]
 
+class Duty(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DUTY_UNSPECIFIED: _ClassVar[Duty]
+    DUTY_RECORD_NUMBER: _ClassVar[Duty]
+    DUTY_AI_GENERATED: _ClassVar[Duty]
+    DUTY_AI_POSSIBLE: _ClassVar[Duty]
+    DUTY_AI_SUSPECTED: _ClassVar[Duty]
+    DUTY_ROOM_CATEGORY: _ClassVar[Duty]
+
 class Cause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CAUSE_UNSPECIFIED: _ClassVar[Cause]
@@ -41,6 +50,12 @@ SLOT_STATE_UNSPECIFIED: SlotState
 SLOT_STATE_FILLED: SlotState
 SLOT_STATE_EMPTY: SlotState
 SLOT_STATE_RESERVED: SlotState
+DUTY_UNSPECIFIED: Duty
+DUTY_RECORD_NUMBER: Duty
+DUTY_AI_GENERATED: Duty
+DUTY_AI_POSSIBLE: Duty
+DUTY_AI_SUSPECTED: Duty
+DUTY_ROOM_CATEGORY: Duty
 CAUSE_UNSPECIFIED: Cause
 CAUSE_BLOCKED: Cause
 CAUSE_CAPPED: Cause
@@ -97,7 +112,7 @@ class Decision(_message.Message):
     def __init__(self, placements: _Optional[_Iterable[_Union[Placement, _Mapping]]] = ..., moves: _Optional[_Iterable[_Union[Move, _Mapping]]] = ..., blocked: _Optional[_Iterable[_Union[BlockedCandidate, _Mapping]]] = ..., blocked_count: _Optional[int] = ..., relaxed: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., shadow: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., withdrawn: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., empty_slots: _Optional[_Iterable[int]] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., seam_unverified: _Optional[bool] = ..., facts_strict: _Optional[bool] = ..., rounds: _Optional[int] = ..., worth: _Optional[float] = ..., free_bound: _Optional[float] = ..., proved_best: _Optional[bool] = ..., void_pins: _Optional[_Iterable[_Union[VoidPin, _Mapping]]] = ...) -> None: ...
 
 class Placement(_message.Message):
-    __slots__ = ("slot", "state", "candidate", "id", "utility", "scored", "unregistered", "reasons", "first_screen")
+    __slots__ = ("slot", "state", "candidate", "id", "utility", "scored", "unregistered", "reasons", "first_screen", "duties")
     SLOT_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     CANDIDATE_FIELD_NUMBER: _ClassVar[int]
@@ -107,6 +122,7 @@ class Placement(_message.Message):
     UNREGISTERED_FIELD_NUMBER: _ClassVar[int]
     REASONS_FIELD_NUMBER: _ClassVar[int]
     FIRST_SCREEN_FIELD_NUMBER: _ClassVar[int]
+    DUTIES_FIELD_NUMBER: _ClassVar[int]
     slot: int
     state: SlotState
     candidate: int
@@ -116,7 +132,18 @@ class Placement(_message.Message):
     unregistered: bool
     reasons: _containers.RepeatedCompositeFieldContainer[Reason]
     first_screen: bool
-    def __init__(self, slot: _Optional[int] = ..., state: _Optional[_Union[SlotState, str]] = ..., candidate: _Optional[int] = ..., id: _Optional[str] = ..., utility: _Optional[float] = ..., scored: _Optional[float] = ..., unregistered: _Optional[bool] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., first_screen: _Optional[bool] = ...) -> None: ...
+    duties: _containers.RepeatedCompositeFieldContainer[OwedDuty]
+    def __init__(self, slot: _Optional[int] = ..., state: _Optional[_Union[SlotState, str]] = ..., candidate: _Optional[int] = ..., id: _Optional[str] = ..., utility: _Optional[float] = ..., scored: _Optional[float] = ..., unregistered: _Optional[bool] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., first_screen: _Optional[bool] = ..., duties: _Optional[_Iterable[_Union[OwedDuty, _Mapping]]] = ...) -> None: ...
+
+class OwedDuty(_message.Message):
+    __slots__ = ("duty", "rule_id", "source")
+    DUTY_FIELD_NUMBER: _ClassVar[int]
+    RULE_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    duty: Duty
+    rule_id: str
+    source: str
+    def __init__(self, duty: _Optional[_Union[Duty, str]] = ..., rule_id: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
 
 class Move(_message.Message):
     __slots__ = ("candidate", "id", "wanted_slot", "shown", "slot", "reasons")

@@ -113,7 +113,7 @@ class ReservedSlot(_message.Message):
     def __init__(self, slot: _Optional[int] = ..., id: _Optional[str] = ...) -> None: ...
 
 class FactRow(_message.Message):
-    __slots__ = ("kind", "document", "document_status", "document_from", "document_until", "recheck", "support", "support_from", "support_until", "plan", "plan_listed_on", "room_grade", "anchor_grade", "rated_on", "restriction", "restriction_from", "restriction_until", "themes")
+    __slots__ = ("kind", "document", "document_status", "document_from", "document_until", "recheck", "support", "support_from", "support_until", "plan", "plan_listed_on", "room_grade", "anchor_grade", "rated_on", "restriction", "restriction_from", "restriction_until", "themes", "document_number", "title_card", "investment_cny", "filed_on", "form", "ai_generated", "ai_label", "episode_s_min", "special_subjects", "co_review", "uploader", "platform_review", "provider_until", "version", "rerun", "reviewed_on", "access", "main_push", "watch", "minor_impact", "minors_pool", "human_review", "quality_grade", "account_grade", "room_quality", "anchor_quality", "category", "category_review", "merchant", "qualified_until", "out_of_scope", "operator_grade", "advance_report", "monitoring", "score_basis", "metric_fraud", "listings")
     KIND_FIELD_NUMBER: _ClassVar[int]
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     DOCUMENT_STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -132,6 +132,43 @@ class FactRow(_message.Message):
     RESTRICTION_FROM_FIELD_NUMBER: _ClassVar[int]
     RESTRICTION_UNTIL_FIELD_NUMBER: _ClassVar[int]
     THEMES_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    TITLE_CARD_FIELD_NUMBER: _ClassVar[int]
+    INVESTMENT_CNY_FIELD_NUMBER: _ClassVar[int]
+    FILED_ON_FIELD_NUMBER: _ClassVar[int]
+    FORM_FIELD_NUMBER: _ClassVar[int]
+    AI_GENERATED_FIELD_NUMBER: _ClassVar[int]
+    AI_LABEL_FIELD_NUMBER: _ClassVar[int]
+    EPISODE_S_MIN_FIELD_NUMBER: _ClassVar[int]
+    SPECIAL_SUBJECTS_FIELD_NUMBER: _ClassVar[int]
+    CO_REVIEW_FIELD_NUMBER: _ClassVar[int]
+    UPLOADER_FIELD_NUMBER: _ClassVar[int]
+    PLATFORM_REVIEW_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    RERUN_FIELD_NUMBER: _ClassVar[int]
+    REVIEWED_ON_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_FIELD_NUMBER: _ClassVar[int]
+    MAIN_PUSH_FIELD_NUMBER: _ClassVar[int]
+    WATCH_FIELD_NUMBER: _ClassVar[int]
+    MINOR_IMPACT_FIELD_NUMBER: _ClassVar[int]
+    MINORS_POOL_FIELD_NUMBER: _ClassVar[int]
+    HUMAN_REVIEW_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_GRADE_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_GRADE_FIELD_NUMBER: _ClassVar[int]
+    ROOM_QUALITY_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_QUALITY_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_REVIEW_FIELD_NUMBER: _ClassVar[int]
+    MERCHANT_FIELD_NUMBER: _ClassVar[int]
+    QUALIFIED_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    OUT_OF_SCOPE_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_GRADE_FIELD_NUMBER: _ClassVar[int]
+    ADVANCE_REPORT_FIELD_NUMBER: _ClassVar[int]
+    MONITORING_FIELD_NUMBER: _ClassVar[int]
+    SCORE_BASIS_FIELD_NUMBER: _ClassVar[int]
+    METRIC_FRAUD_FIELD_NUMBER: _ClassVar[int]
+    LISTINGS_FIELD_NUMBER: _ClassVar[int]
     kind: str
     document: str
     document_status: str
@@ -150,7 +187,44 @@ class FactRow(_message.Message):
     restriction_from: str
     restriction_until: str
     themes: str
-    def __init__(self, kind: _Optional[str] = ..., document: _Optional[str] = ..., document_status: _Optional[str] = ..., document_from: _Optional[str] = ..., document_until: _Optional[str] = ..., recheck: _Optional[str] = ..., support: _Optional[str] = ..., support_from: _Optional[str] = ..., support_until: _Optional[str] = ..., plan: _Optional[str] = ..., plan_listed_on: _Optional[str] = ..., room_grade: _Optional[str] = ..., anchor_grade: _Optional[str] = ..., rated_on: _Optional[str] = ..., restriction: _Optional[str] = ..., restriction_from: _Optional[str] = ..., restriction_until: _Optional[str] = ..., themes: _Optional[str] = ...) -> None: ...
+    document_number: str
+    title_card: str
+    investment_cny: str
+    filed_on: str
+    form: str
+    ai_generated: str
+    ai_label: str
+    episode_s_min: str
+    special_subjects: str
+    co_review: str
+    uploader: str
+    platform_review: str
+    provider_until: str
+    version: str
+    rerun: str
+    reviewed_on: str
+    access: str
+    main_push: str
+    watch: str
+    minor_impact: str
+    minors_pool: str
+    human_review: str
+    quality_grade: str
+    account_grade: str
+    room_quality: str
+    anchor_quality: str
+    category: str
+    category_review: str
+    merchant: str
+    qualified_until: str
+    out_of_scope: str
+    operator_grade: str
+    advance_report: str
+    monitoring: str
+    score_basis: str
+    metric_fraud: str
+    listings: str
+    def __init__(self, kind: _Optional[str] = ..., document: _Optional[str] = ..., document_status: _Optional[str] = ..., document_from: _Optional[str] = ..., document_until: _Optional[str] = ..., recheck: _Optional[str] = ..., support: _Optional[str] = ..., support_from: _Optional[str] = ..., support_until: _Optional[str] = ..., plan: _Optional[str] = ..., plan_listed_on: _Optional[str] = ..., room_grade: _Optional[str] = ..., anchor_grade: _Optional[str] = ..., rated_on: _Optional[str] = ..., restriction: _Optional[str] = ..., restriction_from: _Optional[str] = ..., restriction_until: _Optional[str] = ..., themes: _Optional[str] = ..., document_number: _Optional[str] = ..., title_card: _Optional[str] = ..., investment_cny: _Optional[str] = ..., filed_on: _Optional[str] = ..., form: _Optional[str] = ..., ai_generated: _Optional[str] = ..., ai_label: _Optional[str] = ..., episode_s_min: _Optional[str] = ..., special_subjects: _Optional[str] = ..., co_review: _Optional[str] = ..., uploader: _Optional[str] = ..., platform_review: _Optional[str] = ..., provider_until: _Optional[str] = ..., version: _Optional[str] = ..., rerun: _Optional[str] = ..., reviewed_on: _Optional[str] = ..., access: _Optional[str] = ..., main_push: _Optional[str] = ..., watch: _Optional[str] = ..., minor_impact: _Optional[str] = ..., minors_pool: _Optional[str] = ..., human_review: _Optional[str] = ..., quality_grade: _Optional[str] = ..., account_grade: _Optional[str] = ..., room_quality: _Optional[str] = ..., anchor_quality: _Optional[str] = ..., category: _Optional[str] = ..., category_review: _Optional[str] = ..., merchant: _Optional[str] = ..., qualified_until: _Optional[str] = ..., out_of_scope: _Optional[str] = ..., operator_grade: _Optional[str] = ..., advance_report: _Optional[str] = ..., monitoring: _Optional[str] = ..., score_basis: _Optional[str] = ..., metric_fraud: _Optional[str] = ..., listings: _Optional[str] = ...) -> None: ...
 
 class RerankResponse(_message.Message):
     __slots__ = ("decision", "decision_id", "policy_digest", "facts_revision", "facts_digest", "facts_age_ms", "receipt", "page_token", "instant_us")

@@ -1,0 +1,167 @@
+"""Facts as text: how rows of an import file, a case or a request are read into columns."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from datetime import date
+from enum import IntEnum
+from itertools import pairwise
+from typing import Any, Final
+
+from constraints.errors import FactError, quoted
+from constraints.facts import (
+    DAY_MAX,
+    DAY_MIN,
+    ISSUERS_MAX,
+    LAST_DAY,
+    LISTINGS_MAX,
+    THEMES_MAX,
+    Facts,
+    day_of,
+    listing,
+    subject_keys,
+)
+from constraints.record_facts import issuers_of, number_form
+from constraints.terms import Listing
+from constraints.vocabulary import Vocabulary
+
+TEXT_CHARS_MAX: Final = 512  # LIMIT: characters a value
+NUMBERS: Final = "document_number"
+"""Column of text that `number` and `issuers` are read from."""
+
+COLUMNS: Final = tuple(f.name for f in fields(Facts) if "internal" not in f.metadata)
+"""Names of the columns a row of text may have, in order."""
+
+_META: Final = {f.name: f.metadata for f in fields(Facts)}
+_TERMS: Final = [
+    (start, end)
+    for start, end in pairwise(COLUMNS)
+    if start.removesuffix("_from") == end.removesuffix("_until")
+]
+
+
+def read_facts(
+    rows: Iterable[Mapping[str, str]], themes: Vocabulary, *, is_registered: bool = True
+) -> Facts:
+    """Read rows of text, as they stand in an import file; unnamed columns are unknown.
+
+    Args:
+        rows: column → text; see `COLUMNS`. Empty text means unknown, or an open bound.
+        themes: gives every theme its number; grows with new ones.
+        is_registered: False for facts a caller sent along with a request.
+
+    Raises:
+        FactError: a value cannot be read; it names the column.
+    """
+    parsed = [parse_row(row, themes) for row in rows]
+    table = Facts.unknown(len(parsed))
+    for i, row in enumerate(parsed):
+        for name, value in row.items():
+            column = getattr(table, name)
+            if column.ndim > 1:
+                column[i, : len(value)] = value
+            else:
+                column[i] = value
+    table.is_registered[:] = is_registered
+    return table
+
+
+def parse_row(row: Mapping[str, str], themes: Vocabulary) -> dict[str, Any]:
+    """Read one row of text into numbers; columns that are not facts are left out.
+
+    Returns:
+        Column → int, or a list of ints for a column of several. Unknown values are absent.
+
+    Raises:
+        FactError: a value cannot be read.
+    """
+    values: dict[str, Any] = {}
+    for name in COLUMNS:
+        text = (row.get(name) or "").strip()
+        if not text:
+            continue
+        try:
+            values[name] = _parse_value(name, text, themes)
+        except ValueError as error:
+            raise FactError(name, str(error)) from None
+    for start, end in _TERMS:
+        if values.get(start, DAY_MIN) >= values.get(end, DAY_MAX):
+            raise FactError(end, f"is before {start}")
+    numbers = (row.get(NUMBERS) or "").strip()
+    if numbers:
+        document = values.get("document", 0)
+        values["number"] = number_form(numbers, document)
+        values["issuers"] = subject_keys(issuers_of(numbers)[:ISSUERS_MAX]).tolist()
+    return values
+
+
+def _parse_value(name: str, text: str, themes: Vocabulary) -> Any:
+    if len(text) > TEXT_CHARS_MAX:
+        raise ValueError(f"is longer than {TEXT_CHARS_MAX} characters")
+    meta = _META[name]
+    if "listings" in meta:
+        return _parse_listings(text)
+    if "labels" in meta:
+        numbers = sorted({themes.number(tag) for tag in _parts(text)})
+        if len(numbers) > THEMES_MAX:
+            raise ValueError(f"has more than {THEMES_MAX} themes")
+        return numbers
+    if "flags" in meta:
+        return _parse_flags(meta["enum"], text)
+    if meta["enum"] is not None:
+        return _parse_word(meta["enum"], text)
+    if "amount" in meta:
+        return _parse_amount(text, meta["amount"])
+    return _parse_day(text) + ("inclusive" in meta)
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split("|") if part.strip()]
+
+
+def _parse_word(enum: type[IntEnum], text: str) -> int:
+    member = enum.__members__.get(text.upper())
+    if member is None or member == 0:
+        known = ", ".join(name.lower() for name, value in enum.__members__.items() if value)
+        raise ValueError(f"`{quoted(text)}` is not one of {known}")
+    return int(member)
+
+
+def _parse_flags(enum: type[IntEnum], text: str) -> int:
+    members = [_parse_word(enum, part) for part in _parts(text)]
+    if 1 in members and len(set(members)) > 1:
+        raise ValueError("`none` stands beside others")
+    return sum(1 << member - 1 for member in set(members))
+
+
+def _parse_amount(text: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= most:
+        raise ValueError(f"`{quoted(text)}` is not a whole number from 1 to {most}")
+    return int(text)
+
+
+def _parse_day(text: str) -> int:
+    try:
+        when = date.fromisoformat(text)
+    except ValueError:
+        when = None
+    if when is None or not 2000 <= when.year < 2100 or text != when.isoformat():
+        raise ValueError(f"`{quoted(text)}` is not a date like 2026-09-01, year 2000 to 2099")
+    return day_of(when)
+
+
+def _parse_listings(text: str) -> list[int]:
+    """Read entries like `black_title` or `embargo:2026-09-01..2026-09-30`; the last day is in."""
+    entries = set()
+    for part in _parts(text):
+        name, _, term = part.partition(":")
+        first, dots, last = term.partition("..")
+        if term and not dots:
+            raise ValueError(f"`{quoted(part)}` is not like embargo:2026-09-01..2026-09-30")
+        start = _parse_day(first) if first else DAY_MIN
+        stop = _parse_day(last) + 1 if last else LAST_DAY
+        if stop <= start:
+            raise ValueError(f"`{quoted(part)}` ends before it begins")
+        entries.add(listing(Listing(_parse_word(Listing, name)), start, stop))
+    if len(entries) > LISTINGS_MAX:
+        raise ValueError(f"has more than {LISTINGS_MAX} entries of lists")
+    return sorted(entries)
