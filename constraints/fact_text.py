@@ -99,7 +99,7 @@ def _parse_value(name: str, text: str, themes: Vocabulary) -> Any:
         raise ValueError(f"is longer than {TEXT_CHARS_MAX} characters")
     meta = _META[name]
     if "listings" in meta:
-        return _parse_listings(text)
+        return parse_listings(text)
     if "labels" in meta:
         numbers = sorted({themes.number(tag) for tag in _parts(text)})
         if len(numbers) > THEMES_MAX:
@@ -149,7 +149,7 @@ def _parse_day(text: str) -> int:
     return day_of(when)
 
 
-def _parse_listings(text: str) -> list[int]:
+def parse_listings(text: str) -> list[int]:
     """Read entries like `black_title` or `embargo:2026-09-01..2026-09-30`; the last day is in."""
     entries = set()
     for part in _parts(text):

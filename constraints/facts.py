@@ -49,7 +49,7 @@ WordArray: TypeAlias = NDArray[np.uint64]
 
 THEMES_MAX: Final = 12  # LIMIT: themes a row
 ISSUERS_MAX: Final = 4  # LIMIT: platforms whose filing number a row bears
-LISTINGS_MAX: Final = 8  # LIMIT: entries of lists a row
+LISTINGS_MAX: Final = 16  # LIMIT: entries of lists a row
 UNKNOWN_DAY: Final = 0
 DAY_MIN: Final = 1  # an interval without a stated beginning
 DAY_MAX: Final = 2**31 - 1  # an interval without a stated end

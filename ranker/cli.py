@@ -225,7 +225,7 @@ def facts_import(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Import subjects, candidates or aliases: a file whole or not at all."""
+    """Import subjects, candidates, aliases or lists: a file whole or not at all."""
     refused = False
     outcomes = []
     contents = {path: path.read_bytes() for path in paths}
@@ -307,6 +307,7 @@ def facts_status(data_dir: DataDir = None, as_json: Json = False) -> None:
             "subjects": len(store.state("subject")),
             "candidates": len(store.state("candidate")),
             "aliases": len(store.state("alias")),
+            "listings": len(store.state("listing")),
             **_catalogue_status(settings, Snapshot.load(store, folder)),
             "first_broken_revision": broken,
         }

@@ -210,8 +210,8 @@ def test_entries_of_lists_hold_both_their_days() -> None:
         ),
         ("embargo:x..", "`x` is not a date like 2026-09-01, year 2000 to 2099"),
         (
-            "|".join(f"embargo:2026-09-0{i}.." for i in range(1, 10)),
-            "has more than 8 entries of lists",
+            "|".join(f"embargo:2026-09-{i:02}.." for i in range(1, 18)),
+            "has more than 16 entries of lists",
         ),
     ],
 )

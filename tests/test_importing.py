@@ -12,7 +12,7 @@ from ranker.facts.store import FactStore
 KINDS = ", ".join(kind.name.lower() for kind in Kind if kind)
 PLANS = ", ".join(plan.name.lower() for plan in Plan if plan)
 DATE = "is not a date like 2026-09-01, year 2000 to 2099"
-HEADERS = "row 1: the header must have one of `id`, `candidate_id`, `tag`"
+HEADERS = "row 1: the header must have one of `id`, `candidate_id`, `tag`, `listing_id`"
 LONG_ID = "must be 1 to 128 printable characters"
 
 # What a file says beside one good row, and the faults of that; the store knows subject s, clip c,

@@ -10,17 +10,22 @@ from constraints.errors import FactError, quoted
 from constraints.fact_text import COLUMNS, TEXT_CHARS_MAX, parse_row
 from constraints.record_number import form_fault
 from constraints.vocabulary import Vocabulary
+from ranker.facts import listings
 from ranker.facts.store import Entity, FactStore, Row
 
 ID_CHARS_MAX: Final = 128  # LIMIT: characters of an id
 ROWS_MAX: Final = 1_000_000  # LIMIT: rows of one file
-TEXT_COLUMNS: Final = ("title", "document_number", "support_list", "plan_batch")
-"""Columns of a subject that are kept for people and read by no rule."""
+TEXT_COLUMNS: Final = (
+    *("title", "document_number", "support_list", "plan_batch"),
+    *("provider", "program", "people"),
+)
+"""Columns of a subject that no rule reads: kept for people, or to find what concerns it."""
 
 _SHAPES: Final[dict[Entity, tuple[str, tuple[str, ...]]]] = {
     "subject": ("id", (*TEXT_COLUMNS, *COLUMNS)),
     "candidate": ("candidate_id", ("subject_id",)),
     "alias": ("tag", ("theme",)),
+    "listing": ("listing_id", listings.COLUMNS),
 }
 Check: TypeAlias = Callable[[str, Row], None]
 
@@ -72,7 +77,7 @@ def import_csv(
     accept_partial: bool = False,
     tick: Callable[[int], None] | None = None,
 ) -> Import:
-    """Import one file of subjects, candidates or aliases; its header says which.
+    """Import one file of subjects, candidates, aliases or lists; its header says which.
 
     A file may leave columns out: they keep their value. An empty value means unknown.
 
@@ -166,6 +171,8 @@ def _check_id(column: str, key: str, seen: set[str]) -> None:
 def _check(store: FactStore, entity: Entity) -> Check:
     """Return what tells whether a row of this entity may stand, given what the store holds."""
     subjects, candidates = store.state("subject"), store.state("candidate")
+    if entity == "listing":
+        return lambda _, row: listings.check_entry(row, subjects)
     if entity == "alias":
         return _alias_check({tag: row["theme"] for tag, row in store.state("alias").items()})
 

@@ -21,6 +21,7 @@ from constraints.terms import Kind
 from constraints.vocabulary import Vocabulary
 from ranker.facts.columns import open_columns, save_columns
 from ranker.facts.id_index import IdIndex
+from ranker.facts.listings import Entries
 from ranker.facts.store import FactStore
 from ranker.telemetry import alarm, note
 
@@ -76,7 +77,8 @@ class Snapshot:
         aliases = {tag: row["theme"] for tag, row in store.state("alias", at).items()}
         themes = Vocabulary(aliases)
         subjects = store.state("subject", at)
-        facts = read_facts(subjects.values(), themes)
+        entries = Entries(store.state("listing", at).values())
+        facts = read_facts((entries.joined(k, row) for k, row in subjects.items()), themes)
         facts = facts.with_columns(subject=subject_keys(subjects))
         row_of = {key: row for row, key in enumerate(subjects)}
         for key, candidate in store.state("candidate", at).items():

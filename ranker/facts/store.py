@@ -14,7 +14,7 @@ from typing import Final, Literal, Self, TypeAlias
 
 from constraints.errors import SettingsError
 
-Entity: TypeAlias = Literal["subject", "candidate", "alias"]
+Entity: TypeAlias = Literal["subject", "candidate", "alias", "listing"]
 Row: TypeAlias = Mapping[str, str]
 _NO_DIGEST: Final = bytes(32)
 
@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS change (
     revision INTEGER PRIMARY KEY,
     at_us    INTEGER NOT NULL,             -- microseconds since 1970, UTC
     actor    TEXT NOT NULL,                -- who, or which file
-    entity   TEXT NOT NULL,                -- subject, candidate or alias
+    entity   TEXT NOT NULL,                -- subject, candidate, alias or listing
     id       TEXT NOT NULL,
     before   TEXT,                         -- JSON, NULL when it is new
     after    TEXT NOT NULL,                -- JSON
