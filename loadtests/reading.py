@@ -27,11 +27,17 @@ def may_stand_from(rule: Rule, one: Known, view: View) -> int:
             return 0 if one.is_registered else asked
         case "room_rating":
             return nowhere if _measure(rule, one, view) in ("remove", "stop") else 0
+        case "fact_required" if rule.get("measure") != "sink" and _lacks(rule, one, view.today):
+            screen = view.screen if rule.get("slots") == "first_screen" else nowhere
+            first: int = rule.get("first_slots", view.first_slot + nowhere)
+            return max(min(screen, first - view.first_slot), 0)
     return 0
 
 
 def is_sunk(rule: Rule, one: Known, view: View) -> bool:
     """Tell whether a rule puts a candidate below all others."""
+    if rule["type"] == "fact_required":
+        return rule.get("measure") == "sink" and _lacks(rule, one, view.today)
     return rule["type"] == "room_rating" and _measure(rule, one, view) == "sink"
 
 
@@ -39,6 +45,8 @@ def factor(rule: Rule, one: Known, view: View) -> float:
     """Return the factor a rule puts on a candidate's utility."""
     if rule["type"] == "supported_boost":
         return max(_lists(rule, one, view.today), default=1.0)
+    if rule["type"] == "fact_weight":
+        return _weight(rule, one, view.today)
     if rule["type"] != "room_rating" or one.kind != "room" or not view.is_recommended:
         return 1.0
     if _measure(rule, one, view):
@@ -49,6 +57,43 @@ def factor(rule: Rule, one: Known, view: View) -> float:
 def is_supported(rule: Rule, one: Known, view: View) -> bool:
     """Tell whether an official list that runs names a title, for the floor of a rule."""
     return bool(_lists(rule, one, view.today))
+
+
+def _lacks(rule: Rule, one: Known, today: str) -> bool:
+    """Tell whether a candidate is one a rule speaks of and has nothing of what it needs."""
+    if not _as_said(rule.get("of", {}), one, today, unknown=True):
+        return False
+    return not any(_as_said(need, one, today, unknown=False) for need in rule.get("needs", ()))
+
+
+def _weight(rule: Rule, one: Known, today: str) -> float:
+    """Return the sharpest lowering that may be meant, or the highest raise that surely is."""
+    due = [
+        float(step["ratio"])
+        for step in rule["steps"]
+        if _as_said(step["of"], one, today, unknown=step["ratio"] < 1)
+    ]
+    return min(due) if min(due, default=1.0) < 1 else max(due, default=1.0)
+
+
+def _as_said(of: Mapping[str, Any], one: Known, today: str, *, unknown: bool) -> bool:
+    """Tell whether a candidate is as a condition says, what is unknown being as told."""
+    for name, told in of.items():
+        text = one.kind if name == "kind" else one.row.get(name, "")
+        if name == "listings":
+            if not any(_on_list(entry, told, today) for entry in text.split("|") if entry):
+                return False
+        elif not isinstance(told, list):
+            raise ValueError(f"{name}: the judge reads lists of words alone")
+        elif not (bool(set(text.split("|")) & set(told)) if text else unknown):
+            return False
+    return True
+
+
+def _on_list(entry: str, told: Iterable[str], today: str) -> bool:
+    name, _, term = entry.partition(":")
+    first, _, last = term.partition("..")
+    return name in told and first <= today and (not last or today <= last)
 
 
 def _runs(row: Row, what: str, today: str) -> bool:

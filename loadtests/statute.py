@@ -41,6 +41,8 @@ _FIELDS: Final = {
         "national_ratio", "provincial_ratio", "plan_ratio", "least", "least_share",
         "first_slots", "level",
     },
+    "fact_required": {"of", "needs", "slots", "first_slots", "measure"},
+    "fact_weight": {"steps"},
     "theme_cap": {
         "most_in_window", "window_slots", "most_on_page", "most_share_of_page",
         "most_on_first_screen", "kinds", "level",
