@@ -1,17 +1,26 @@
-"""`slotwarden law number`: what a licence or filing number says, or what is wrong with it."""
+"""`slotwarden law`: what a number says, and what becomes of each row of the law."""
 
+import json
 import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from rich.table import Table
 
+from constraints.coverage import Covered, Standing, coverage
 from constraints.errors import quoted
 from constraints.facts import date_of
 from constraints.record_number import RecordNumber, Refusal, parse
-from ranker.cli import Json, Lang, Language, _now_us, _print_json, law_app
+from ranker.cli import Json, Lang, Language, _console, _now_us, _print_json, law_app
+from ranker.policies.folder import PolicyFolder
 from ranker.serving.state import day_at
+from ranker.settings import Settings
 
 _WORDS: Final[dict[str, dict[str, str]]] = {
     "zh": {
@@ -40,6 +49,17 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "doubtful": "year earlier than the form was usual",
         "told": "{number}: {document}, {tier}, {issuer}, {year}, {serial}, {form}, {status}",
     },
+}
+
+
+_STANDINGS: Final[dict[str, dict[Standing, str]]] = {
+    "zh": {
+        Standing.ENFORCED: "执行",
+        Standing.SHADOW: "影子",
+        Standing.NO_SLOT: "不涉推荐位",
+        Standing.OPEN: "未覆盖",
+    },
+    "en": {standing: standing.value for standing in Standing},
 }
 
 
@@ -91,3 +111,80 @@ def _as_json(text: str, found: RecordNumber | Refusal) -> dict[str, object]:
         return {"given": text, "is_refused": True, "faults": [asdict(f) for f in found.faults]}
     official = found.official()
     return {"given": text, "is_refused": False, "official": official, **asdict(found)}
+
+
+@law_app.command("coverage")
+def show_coverage(
+    policy_dir: Annotated[Path | None, typer.Option(help="Folder of *.toml files.")] = None,
+    cases: Annotated[Path, typer.Option(help="Folder of cases, counted where it is there.")] = Path(
+        "tests/cases"
+    ),
+    lang: Lang = Language.ZH,
+    as_json: Json = False,
+) -> None:
+    """Show what becomes of each row of the law: which rules rest on it, how many cases show them.
+
+    Fails when a row that decides slots has no rule.
+    """
+    policy = PolicyFolder(policy_dir or Settings().policy_dir).policy
+    covered = coverage(policy)
+    counts = _case_counts(cases, [rule.id for rule in policy.rules])
+    if as_json:
+        _print_json([_row_json(one, counts, lang) for one in covered])
+    else:
+        _table(covered, counts, lang)
+    if any(one.standing == Standing.OPEN for one in covered):
+        raise typer.Exit(1)
+
+
+def _case_counts(folder: Path, rule_ids: list[str]) -> Counter[str] | None:
+    """Count the cases that name each rule, None where there is no folder of cases."""
+    if not folder.is_dir():
+        return None
+    counts: Counter[str] = Counter()
+    for path in sorted(folder.glob("*.toml")):
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        if "rule" in told:  # a rule of its own, not of the policy
+            continue
+        for case in told.get("case", []):
+            shown = {key: value for key, value in case.items() if key != "rules_in_force"}
+            text = json.dumps(shown, default=str)
+            counts.update(one for one in rule_ids if f'"{one}"' in text)
+    return counts
+
+
+def _cases_of(one: Covered, counts: Counter[str] | None) -> int | None:
+    return None if counts is None else sum(counts[rule_id] for rule_id in one.rule_ids)
+
+
+def _row_json(one: Covered, counts: Counter[str] | None, lang: Language) -> dict[str, object]:
+    return {
+        "row": one.row.id,
+        "standing": one.standing.value,
+        "rules": one.rule_ids,
+        "cases": _cases_of(one, counts),
+        "grade": one.row.grade,
+        "citation": one.row.citation(lang),
+        "why": one.row.why_zh if lang == Language.ZH else one.row.why_en,
+    }
+
+
+def _table(covered: Iterable[Covered], counts: Counter[str] | None, lang: Language) -> None:
+    zh = lang == Language.ZH
+    table = Table(box=None, pad_edge=False)
+    headings = ("条目", "状态", "规则", "用例", "依据") if zh else (
+        "row", "standing", "rules", "cases", "law"
+    )  # fmt: skip
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for one in covered:
+        why = one.row.why_zh if zh else one.row.why_en
+        number = _cases_of(one, counts)
+        table.add_row(
+            one.row.id,
+            _STANDINGS[lang][one.standing],
+            "\n".join(one.rule_ids) or why,
+            "–" if number is None else str(number),
+            f"{one.row.citation(lang)} ({one.row.grade})",
+        )
+    _console().print(table)
