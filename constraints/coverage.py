@@ -20,7 +20,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """A row of the law and the rules that rest on it, in policy order, without those that are off."""
+    """A row of the law and the rules that rest on it, in policy order; none that is off."""
 
     row: LawRow
     standing: Standing
