@@ -13,7 +13,17 @@ from constraints.costs import Costs, rule_costs
 from constraints.law import LawRow, law_rows
 from constraints.policy import Policy
 from constraints.solve import ROUNDS
-from ranker.cli import DataDir, Json, Lang, Language, _console, _fail, _print_json, _settings, app
+from ranker.cli.shared import (
+    DataDir,
+    Json,
+    Lang,
+    Language,
+    app,
+    console,
+    fail,
+    print_json,
+    settings_with,
+)
 from ranker.facts.resolve import Source, resolve
 from ranker.request_file import parse_request
 from ranker.serving.decode import Asked, decode
@@ -58,20 +68,20 @@ def costs(
 ) -> None:
     """Show what each rule costs on a page; needs no server, only facts and policy."""
     log_as_json(level=logging.WARNING)
-    settings = _settings(data_dir=data_dir)
+    settings = settings_with(data_dir=data_dir)
     message = parse_request(request.read_bytes(), surface)
     message.terminal = terminal or message.terminal
     asked, policy, found = _costs(message, settings)
     if as_json:
-        _print_json(_as_json(asked, policy, found))
+        print_json(_as_json(asked, policy, found))
     else:
-        _show(_console(), asked, policy, found, lang)
+        _show(console(), asked, policy, found, lang)
 
 
 def _costs(message: pb.RerankRequest, settings: Settings) -> tuple[Asked, Policy, Costs]:
     """Decide the page as a server would, and once more without each rule."""
     if not (settings.data_dir / "facts.sqlite").exists():
-        _fail(f"{settings.data_dir}: holds no fact store")
+        fail(f"{settings.data_dir}: holds no fact store")
     asked = decode(message.SerializeToString(), settings)
     state = State(settings)
     using = state.in_use()

@@ -17,7 +17,7 @@ from constraints.coverage import Covered, Standing, coverage
 from constraints.errors import quoted
 from constraints.facts import date_of
 from constraints.record_number import RecordNumber, Refusal, parse
-from ranker.cli import Json, Lang, Language, _console, _now_us, _print_json, law_app
+from ranker.cli.shared import Json, Lang, Language, PolicyDir, console, law_app, now_us, print_json
 from ranker.policies.folder import PolicyFolder
 from ranker.serving.state import day_at
 from ranker.settings import Settings
@@ -78,10 +78,10 @@ def number(
     as_json: Json = False,
 ) -> None:
     """Read licence and filing numbers, or say what is wrong with them; nothing is verified."""
-    on = day.date() if day else date_of(day_at(_now_us()))
+    on = day.date() if day else date_of(day_at(now_us()))
     read = [(text, parse(text, day=on)) for text in texts]
     if as_json:
-        _print_json({"day": on.isoformat(), "numbers": [_as_json(*pair) for pair in read]})
+        print_json({"day": on.isoformat(), "numbers": [_as_json(*pair) for pair in read]})
     else:
         for text, found in read:
             if isinstance(found, Refusal):
@@ -115,7 +115,7 @@ def _as_json(text: str, found: RecordNumber | Refusal) -> dict[str, object]:
 
 @law_app.command("coverage")
 def show_coverage(
-    policy_dir: Annotated[Path | None, typer.Option(help="Folder of *.toml files.")] = None,
+    policy_dir: PolicyDir = None,
     cases: Annotated[Path, typer.Option(help="Folder of cases, counted where it is there.")] = Path(
         "tests/cases"
     ),
@@ -130,7 +130,7 @@ def show_coverage(
     covered = coverage(policy)
     counts = _case_counts(cases, [rule.id for rule in policy.rules])
     if as_json:
-        _print_json([_row_json(one, counts, lang) for one in covered])
+        print_json([_row_json(one, counts, lang) for one in covered])
     else:
         _table(covered, counts, lang)
     if any(one.standing == Standing.OPEN for one in covered):
@@ -187,4 +187,4 @@ def _table(covered: Iterable[Covered], counts: Counter[str] | None, lang: Langua
             "–" if number is None else str(number),
             f"{one.row.citation(lang)} ({one.row.grade})",
         )
-    _console().print(table)
+    console().print(table)

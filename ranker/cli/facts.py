@@ -1,0 +1,130 @@
+"""`slotwarden facts`: import them, and see what the store holds."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from constraints.catalogue import compile_catalogue
+from ranker.cli.shared import (
+    Bar,
+    DataDir,
+    Json,
+    facts_app,
+    fail,
+    now_us,
+    print_json,
+    settings_with,
+)
+from ranker.facts.importing import Import, import_csv
+from ranker.facts.snapshot import Snapshot
+from ranker.facts.store import FactStore
+from ranker.policies.folder import PolicyFolder
+from ranker.serving.state import NAMED_MAX, day_at
+from ranker.settings import Settings
+
+
+@facts_app.command("import")
+def facts_import(
+    paths: Annotated[list[Path], typer.Argument(help="CSV files; the header says of what.")],
+    data_dir: DataDir = None,
+    accept_partial: Annotated[
+        bool, typer.Option(help="Keep rows without a fault though others have one.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Import subjects, candidates, aliases or lists: a file whole or not at all."""
+    refused = False
+    outcomes = []
+    contents = {path: path.read_bytes() for path in paths}
+    with FactStore(settings_with(data_dir=data_dir).data_dir) as store:
+        for path, content in contents.items():
+            with Bar(path.name) as tick:
+                outcome = import_csv(
+                    store,
+                    path.name,
+                    content,
+                    at_us=now_us(),
+                    accept_partial=accept_partial,
+                    tick=tick,
+                )
+            refused |= bool(outcome.faults)
+            outcomes.append(outcome)
+    for outcome in outcomes:
+        if not as_json:
+            report(outcome)
+    if as_json:
+        print_json([_import_json(outcome) for outcome in outcomes])
+    if refused:
+        raise typer.Exit(1)
+
+
+def report(outcome: Import) -> None:
+    """Print what became of a file to standard error."""
+    for fault in outcome.faults:
+        print(fault, file=sys.stderr)
+    kept = "kept" if outcome.is_kept else "refused, nothing was imported"
+    if not outcome.rows and outcome.is_kept:
+        kept = "the file has no rows"
+    print(
+        f"{outcome.file}: {outcome.rows} rows, {outcome.changed} changed, "
+        f"{len(outcome.faults)} faults, {kept}; revision {outcome.revision}",
+        file=sys.stderr,
+    )
+
+
+def _import_json(outcome: Import) -> dict[str, object]:
+    names = ("file", "row", "column", "fault")
+    return {
+        "file": outcome.file,
+        "rows": outcome.rows,
+        "changed": outcome.changed,
+        "kept": outcome.is_kept,
+        "revision": outcome.revision,
+        "faults": [{name: getattr(fault, name) for name in names} for fault in outcome.faults],
+    }
+
+
+@facts_app.command("status")
+def facts_status(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Show what the store holds and costs, and check that its history was not changed."""
+    settings = settings_with(data_dir=data_dir)
+    folder = settings.data_dir
+    if not (folder / "facts.sqlite").exists():
+        fail(f"{folder}: holds no fact store")
+    with FactStore(folder) as store:
+        head, broken = store.head(), store.check()
+        status: dict[str, object] = {
+            "revision": head.revision,
+            "digest": head.digest.hex(),
+            "subjects": len(store.state("subject")),
+            "candidates": len(store.state("candidate")),
+            "aliases": len(store.state("alias")),
+            "listings": len(store.state("listing")),
+            **_catalogue_status(settings, Snapshot.load(store, folder)),
+            "first_broken_revision": broken,
+        }
+    if as_json:
+        print_json(status)
+    else:
+        history = f"broken at revision {broken}" if broken else "intact"
+        for name, value in {**status, "first_broken_revision": history}.items():
+            print(f"{name.replace('first_broken_revision', 'history')}: {value}")
+    if broken:
+        raise typer.Exit(1)
+
+
+def _catalogue_status(settings: Settings, snapshot: Snapshot) -> dict[str, object]:
+    """Compile a snapshot for today and the policy in settings, and tell what comes of it."""
+    rules = PolicyFolder(settings.policy_dir).policy.compiled
+    catalogue = compile_catalogue(rules, snapshot.facts, day_at(now_us()))
+    quarantined = catalogue.quarantined
+    index_bytes = sum(column.nbytes for column in snapshot.index.columns().values())
+    return {
+        "rows": len(catalogue),
+        "bytes_a_row": round(catalogue.bytes_a_row + index_bytes / len(catalogue), 1),
+        "facts_bytes_a_row": round(catalogue.facts_bytes_a_row, 1),
+        "quarantined_rows": len(quarantined),
+        "quarantined_ids": snapshot.ids(quarantined, NAMED_MAX),
+    }
