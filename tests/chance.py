@@ -46,6 +46,8 @@ ENUMS = {
     for f in fields(Facts)
     if f.name in COLUMNS and f.metadata["enum"] and f.name not in _OWN
 }
+EITHER = {"quota": [("most", "most_share", "least", "least_share")]}
+"""Rule type → parameters of which it takes one; draws at random would seldom hit one alone."""
 FLAGS = {f.name for f in fields(Facts) if "flags" in f.metadata}
 DAYS_ON = ("filed_on", "reviewed_on", "provider_until", "qualified_until")
 
@@ -180,6 +182,9 @@ def parameters(rng: random.Random, rule_type: type[Rule]) -> dict[str, Any]:
     name = get_args(rule_type.model_fields["type"].annotation)[0]
     for _ in range(1000):
         told = {k: f for k, f in own.items() if f.is_required() or rng.random() < 0.6}
+        for either in EITHER.get(name, ()):
+            kept = rng.choice(either)
+            told = {k: f for k, f in told.items() if k not in either} | {kept: own[kept]}
         for _ in range(20):  # an author's intent kept, until its values fit together
             drawn = {key: _value(rng, f.annotation, f.metadata) for key, f in told.items()}
             try:
