@@ -70,6 +70,11 @@ class Conditions(Strict):
         named = ((name, getattr(self, name)) for name in type(self).model_fields)
         return tuple((name, told) for name, told in named if told is not None)
 
+    @property
+    def ageing(self) -> list[str]:
+        """Columns named that a stale source turns UNKNOWN."""
+        return [name for name, _ in self.told if name in _AGEING]
+
     def where(self, facts: Facts, day: Day, *, unknown: bool) -> BoolArray:
         """Tell which rows are as said, to steer: one look-up a column.
 
@@ -210,6 +215,7 @@ def _fields() -> Iterator[tuple[str, Any]]:
             yield f.name, (Amount | None, None)
 
 
+_AGEING: Final = frozenset(f.name for f in fields(Facts) if "ages" in f.metadata)
 _FLAGS: Final = frozenset(f.name for f in fields(Facts) if "flags" in f.metadata)
 Where: Any = create_model("Where", __base__=Conditions, **dict(_fields()))
 """A condition; its fields are columns of `Facts`."""

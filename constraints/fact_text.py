@@ -21,7 +21,7 @@ from constraints.facts import (
     subject_keys,
 )
 from constraints.record_facts import issuers_of, number_form
-from constraints.terms import Listing
+from constraints.terms import Document, DocumentStatus, Listing, NumberForm
 from constraints.vocabulary import Vocabulary
 
 TEXT_CHARS_MAX: Final = 512  # LIMIT: characters a value
@@ -88,10 +88,22 @@ def parse_row(row: Mapping[str, str], themes: Vocabulary) -> dict[str, Any]:
             raise FactError(end, f"is before {start}")
     numbers = (row.get(NUMBERS) or "").strip()
     if numbers:
-        document = values.get("document", 0)
-        values["number"] = number_form(numbers, document)
+        values["number"] = number_form(numbers, values.get("document", 0))
         values["issuers"] = subject_keys(issuers_of(numbers)[:ISSUERS_MAX]).tolist()
+        _trust_no_contradiction(values)
     return values
+
+
+def _trust_no_contradiction(values: dict[str, Any]) -> None:
+    """Forget what a number contradicts: no register holds one that cannot be right.
+
+    One that names another document, or an impossible issuer, leaves the document itself unknown.
+    """
+    if values["number"] == NumberForm.CONTRADICTORY:
+        values["document"] = Document.UNKNOWN
+    is_verified = values.get("document_status") == DocumentStatus.VERIFIED
+    if values["number"] != NumberForm.RIGHT and is_verified:
+        values["document_status"] = DocumentStatus.UNKNOWN
 
 
 def _parse_value(name: str, text: str, themes: Vocabulary) -> Any:

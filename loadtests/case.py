@@ -7,11 +7,12 @@ from fractions import Fraction
 from math import log2
 from typing import Any, Final, TypeAlias
 
-from loadtests.reading import factor, is_sunk, is_supported, may_stand_from
-from loadtests.statute import Known, Law, Ledger, Rule, View
+from loadtests.reading import as_said, factor, is_sunk, is_supported, may_stand_from
+from loadtests.statute import NO_THEME, Known, Law, Ledger, Rule, View
 
 LEVELS: Final = range(1, 7)
 EMPTY: Final = -1
+CAPPING: Final = ("theme_cap", "quota")
 Slate: TypeAlias = list[int]
 """Candidate of each slot, `EMPTY` for none."""
 
@@ -24,15 +25,23 @@ class Cap:
         rule: the rule that says so.
         most: at most so many.
         runs: slots of the page from 0; what stands above has positions below 0.
+        today: ISO date.
     """
 
     rule: Rule
     most: int
     runs: tuple[range, ...]
+    today: str
 
     def counts(self, one: Known) -> bool:
         """Tell whether a candidate is counted at all."""
+        if self.rule["type"] == "quota":
+            return as_said(self.rule["of"], one, self.today, unknown=True)
         return not self.rule.get("kinds") or one.kind in self.rule["kinds"]
+
+    def labels(self, one: Known) -> frozenset[str]:
+        """Return under what a candidate is counted; a quota knows one group alone."""
+        return frozenset((NO_THEME,)) if self.rule["type"] == "quota" else one.themes
 
     def themes(self, standing: Mapping[int, Known], run: range) -> Counter[str]:
         """Count the themes of what stands in a run."""
@@ -40,7 +49,7 @@ class Cap:
             theme
             for position in run
             if position in standing and self.counts(standing[position])
-            for theme in standing[position].themes
+            for theme in self.labels(standing[position])
         )
 
 
@@ -90,15 +99,21 @@ class Case:
                     limit = max(cap.most, before[theme])
                     found[cap.rule["id"], theme] += max(own + before[theme] - limit, 0)
         for rule in self._floors():
-            top = range(min(rule["first_slots"], len(slate)))
+            top = range(min(rule.get("first_slots", len(slate)), len(slate)))
             high = [(self.others | ours)[s] for s in top if s in ours or s in self.others]
-            have = sum(is_supported(rule, one, self.view) for one in high)
+            have = sum(self._serves(rule, one) for one in high)
             least = rule.get("least") or -(-_part(rule["least_share"], len(top)) // 1)
             found[rule["id"], ""] += max(int(least) - have, 0)
         return +found
 
     def _floors(self) -> list[Rule]:
-        return [r for r in self.rules if r.get("first_slots") and self.view.first_slot == 0]
+        floors = [r for r in self.rules if r.get("least") or r.get("least_share")]
+        return [r for r in floors if "first_slots" not in r or self.view.first_slot == 0]
+
+    def _serves(self, rule: Rule, one: Known) -> bool:
+        if rule["type"] == "quota":
+            return as_said(rule["of"], one, self.view.today, unknown=False)
+        return is_supported(rule, one, self.view)
 
     def measure(self, slate: Slate) -> tuple[int, ...]:
         """Return what a slate gives up: empty slots, then breaks by level, the precious first."""
@@ -143,7 +158,7 @@ class Case:
             if one in slate or self.begin(one) > slot:
                 continue
             known = self.candidates[one]
-            broken = [cap for cap, gone in full if cap.counts(known) and gone & known.themes]
+            broken = [cap for cap, gone in full if cap.counts(known) and gone & cap.labels(known)]
             if not broken:
                 return one
             if second == EMPTY and all(level(cap.rule) for cap in broken):
@@ -171,7 +186,7 @@ def plain_greedy(case: Case) -> Slate:
 
 def level(rule: Rule) -> int:
     """Return how precious a counting rule is: 0 hard, 1 the most precious of the soft ones."""
-    return int(rule.get("level", 2 if rule["type"] == "theme_cap" else 4))
+    return int(rule.get("level", {"theme_cap": 2, "quota": 3}.get(rule["type"], 4)))
 
 
 def prepare(page: Mapping[str, Any], ledger: Ledger, law: Law, today: str, *, aged: bool) -> Case:
@@ -209,7 +224,7 @@ def prepare(page: Mapping[str, Any], ledger: Ledger, law: Law, today: str, *, ag
         factors=factors,
         scored=scored,
         others=others,
-        caps=[cap for r in rules if r["type"] == "theme_cap" for cap in _caps(r, view, len(above))],
+        caps=[cap for r in rules if r["type"] in CAPPING for cap in _caps(r, view, len(above))],
     )
 
 
@@ -224,18 +239,29 @@ def _caps(rule: Rule, view: View, above: int) -> list[Cap]:
     A run reaches back into what stood above; so does a first screen that began above the page.
     """
     caps = []
-    if rule.get("most_in_window"):
+    if rule.get("most_in_window") or (rule.get("most") and rule.get("window_slots")):
         width = rule["window_slots"]
         first = -min(above, width - 1)
         last = max(first, view.slot_count - width)
         runs = tuple(range(start, start + width) for start in range(first, last + 1))
-        caps.append(Cap(rule, rule["most_in_window"], runs))
+        most = rule.get("most_in_window") or rule["most"]
+        return [Cap(rule, most, runs, view.today), *_caps(_rest(rule), view, above)]
     on_page = [rule["most_on_page"]] if rule.get("most_on_page") else []
     if rule.get("most_share_of_page"):
         on_page.append(max(int(_part(rule["most_share_of_page"], view.slot_count)), 1))
     if on_page:
-        caps.append(Cap(rule, min(on_page), (range(view.slot_count),)))
+        caps.append(Cap(rule, min(on_page), (range(view.slot_count),), view.today))
     if rule.get("most_on_first_screen") and view.screen:
         screen = range(-view.first_slot, view.screen)
-        caps.append(Cap(rule, rule["most_on_first_screen"], (screen,)))
+        caps.append(Cap(rule, rule["most_on_first_screen"], (screen,), view.today))
+    if rule.get("most"):
+        if {"slots", "first_slots"} & rule.keys():
+            raise ValueError(f"rule {rule['id']}: the judge counts a page or a window alone")
+        caps.append(Cap(rule, rule["most"], (range(view.slot_count),), view.today))
     return caps
+
+
+def _rest(rule: Rule) -> Rule:
+    """Return a rule without its window."""
+    window = ("most_in_window", "window_slots", "most")
+    return {name: value for name, value in rule.items() if name not in window}

@@ -5,7 +5,8 @@ from itertools import pairwise
 from math import isclose
 from typing import Any, Final, TypeAlias
 
-from loadtests.case import EMPTY, Case, Slate, level
+from loadtests.case import CAPPING, EMPTY, Case, Slate, level
+from loadtests.reading import duties
 from loadtests.statute import NO_THEME
 
 Page: TypeAlias = Mapping[str, Any]
@@ -49,10 +50,18 @@ def unlawful(case: Case, slate: Slate) -> Iterator[str]:
     for (above, upper), (_, lower) in pairwise(filled):
         if upper in case.sunk and lower not in case.sunk:
             yield f"slot {above}: a sunk room stands above what is not sunk"
-    hard = {rule["id"] for rule in case.rules if rule["type"] == "theme_cap" and not level(rule)}
+    hard = {rule["id"] for rule in case.rules if rule["type"] in CAPPING and not level(rule)}
     for (rule_id, theme), count in case.breaks(slate).items():
         if rule_id in hard:
             yield f"{rule_id}: {count} too many of `{theme}`"
+
+
+def unmarked(case: Case, reply: Reply) -> Iterator[str]:
+    """Find placements whose marks and numbers are not those they must be shown with."""
+    for one in _filled(reply):
+        due = duties(case.rules, case.candidates[one["candidate"]], case.view)
+        if set(one["duties"]) != due:
+            yield f"slot {one['slot']}: shown with {sorted(one['duties'])}, due are {sorted(due)}"
 
 
 def wrongly_weighed(case: Case, reply: Reply) -> Iterator[str]:
@@ -151,7 +160,8 @@ def _holds(case: Case, move: Mapping[str, Any], reason: Mapping[str, Any]) -> bo
             return one in case.sunk
         case "capped":
             group = NO_THEME if reason["group"] == "unknown" else reason["group"]
-            return group in case.candidates[one].themes
+            themes = case.candidates[one].themes
+            return group in themes or any(c.rule["id"] == rule_id for c in case.caps if not group)
         case "weighted":
             due = case.factors.get(rule_id, {one: 1.0})[one]
             return due != 1 and isclose(due, reason["ratio"], rel_tol=_CLOSE)

@@ -61,6 +61,10 @@ def to_dict(reply: rerank_pb2.RerankResponse) -> Reply:
                 "scored": one.scored,
                 "unregistered": one.unregistered,
                 "reasons": _reasons(one.reasons),
+                "duties": [
+                    decision_pb2.Duty.Name(owed.duty).removeprefix("DUTY_").lower()
+                    for owed in one.duties
+                ],
             }
             for one in decision.placements
         ],

@@ -15,6 +15,7 @@ from loadtests.checks import (
     mismatched,
     unexplained,
     unlawful,
+    unmarked,
     untrue,
     wrongly_weighed,
 )
@@ -76,6 +77,7 @@ class Judge:
         slate = [one["candidate"] if one["state"] == "filled" else EMPTY
                  for one in reply["placements"]]  # fmt: skip
         verdict.hard = [*unlawful(case, slate), *wrongly_weighed(case, reply)]
+        verdict.hard += unmarked(case, reply)
         verdict.untrue = list(untrue(case, page, slate, reply))
         verdict.mismatches = list(mismatched(case, slate, reply))
         for (rule_id, _), count in case.breaks(slate).items():

@@ -26,7 +26,10 @@ Source: TypeAlias = Callable[[Random, int, int], Offer]
 DATA_SETS: Final = ("KuaiRand", "MovieLens")
 CANDIDATES: Final = (12, 20, 50, 100, 300)
 SLOTS: Final = {(5, 20): 95, (2, 4): 5}  # a carousel is shorter than a window
-SURFACES: Final = {"home": 50, "theatre": 20, "live": 15, "search": 15}
+SURFACES: Final = {
+    "home": 45, "theatre": 15, "live": 12, "search": 10, "hot-list": 5, "next-play": 5,
+    "premium": 3, "minors": 3, "hot-search": 2,
+}  # fmt: skip
 TERMINALS: Final = {"phone": 45, "tablet": 15, "web": 15, "tv": 15, "watch": 5, "": 5}
 KEPT_MAX: Final = 150  # candidates a follow-up page takes over
 _SCALES: Final = {1.0: 80, 1e-4: 10, 1e5: 10}  # utilities may be in any unit

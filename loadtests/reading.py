@@ -19,7 +19,12 @@ def may_stand_from(rule: Rule, one: Known, view: View) -> int:
     nowhere = view.slot_count
     match rule["type"]:
         case "record_required":
-            return nowhere if one.kind == "drama" and not _has_number(one.row, view.today) else 0
+            return nowhere if one.kind == "drama" and not _may(rule, one.row, view.today) else 0
+        case "own_record":
+            return nowhere if one.kind == "drama" and _is_foreign(rule, one.row) else 0
+        case "document_class":
+            too_low = one.kind == "drama" and not is_of_its_class(rule, one.row, view.today)
+            return nowhere if too_low else 0
         case "licensed_first_screen":
             return _first_licensed_slot(rule, one, view)
         case "registered_only":
@@ -61,9 +66,10 @@ def is_supported(rule: Rule, one: Known, view: View) -> bool:
 
 def _lacks(rule: Rule, one: Known, today: str) -> bool:
     """Tell whether a candidate is one a rule speaks of and has nothing of what it needs."""
-    if not _as_said(rule.get("of", {}), one, today, unknown=True):
+    in_doubt = rule.get("in_doubt", "burdened") == "burdened"
+    if not as_said(rule.get("of", {}), one, today, unknown=in_doubt):
         return False
-    return not any(_as_said(need, one, today, unknown=False) for need in rule.get("needs", ()))
+    return not any(as_said(need, one, today, unknown=False) for need in rule.get("needs", ()))
 
 
 def _weight(rule: Rule, one: Known, today: str) -> float:
@@ -71,23 +77,34 @@ def _weight(rule: Rule, one: Known, today: str) -> float:
     due = [
         float(step["ratio"])
         for step in rule["steps"]
-        if _as_said(step["of"], one, today, unknown=step["ratio"] < 1)
+        if as_said(step["of"], one, today, unknown=step["ratio"] < 1)
     ]
     return min(due) if min(due, default=1.0) < 1 else max(due, default=1.0)
 
 
-def _as_said(of: Mapping[str, Any], one: Known, today: str, *, unknown: bool) -> bool:
+def as_said(of: Mapping[str, Any], one: Known, today: str, *, unknown: bool) -> bool:
     """Tell whether a candidate is as a condition says, what is unknown being as told."""
     for name, told in of.items():
-        text = one.kind if name == "kind" else one.row.get(name, "")
+        text = one.row.get(name, "")
+        if name == "kind":
+            text = one.kind if one.is_told else ""
         if name == "listings":
             if not any(_on_list(entry, told, today) for entry in text.split("|") if entry):
                 return False
-        elif not isinstance(told, list):
-            raise ValueError(f"{name}: the judge reads lists of words alone")
-        elif not (bool(set(text.split("|")) & set(told)) if text else unknown):
+        elif not (_is_so(text, told, today) if text else unknown):
             return False
     return True
+
+
+def _is_so(text: str, told: Any, today: str) -> bool:
+    """Tell whether a known value is as said: one of some words, a day, or an amount."""
+    if told == "running":
+        return today <= text
+    if isinstance(told, list):
+        return not set(text.split("|")).isdisjoint(told)
+    if "-" in text:  # a day: past, and not too long ago
+        return text <= today and _days(text, today) <= told.get("days_max", 10**6)
+    return bool(told.get("least", 1) <= int(text) <= told.get("most", 10**12))
 
 
 def _on_list(entry: str, told: Iterable[str], today: str) -> bool:
@@ -108,6 +125,66 @@ def _has_number(row: Row, today: str) -> bool:
         and row.get("document_status") in ("claimed", "verified")
         and _runs(row, "document", today)
     )
+
+
+def _may(rule: Rule, row: Row, today: str) -> bool:
+    """Tell whether a drama has a number, or is of the animated stock that had time."""
+    late = rule.get("animated_since")
+    has_time = late is not None and today < late.isoformat() and row.get("form") == "animated"
+    return has_time or _has_number(row, today)
+
+
+def _is_foreign(rule: Rule, row: Row) -> bool:
+    """Tell whether nothing but another platform's filing is known of a drama."""
+    number = row.get("document_number", "")
+    ours = any(f"（{name}）" in number for name in rule.get("platforms", ()))
+    return row.get("document", "") in ("", "platform_filing") and not ours
+
+
+_CLASSES: Final = ("none", "platform_filing", "bureau_filing", "licence")
+
+
+def is_of_its_class(rule: Rule, row: Row, today: str) -> bool:
+    """Tell whether a drama holds the document its money, subjects and filing day ask for."""
+    held = row.get("document") or "none"
+    if row.get("special_subjects", "") != "none":
+        return held == "licence"
+    return all(
+        _CLASSES.index(held) >= _class_asked(rule, row, day)
+        for day in _days_filed(rule, row, today)
+    )
+
+
+def _days_filed(rule: Rule, row: Row, today: str) -> list[str]:
+    """Return the day a drama was filed; where unknown, every day so far that changed the law."""
+    if row.get("filed_on"):
+        return [row["filed_on"]]
+    tables = (rule.get(name, ()) for name in ("thresholds", "ai_thresholds", "main_push"))
+    days = {entry["since"].isoformat() for table in tables for entry in table}
+    return ["0000-00-00", *(day for day in sorted(days) if day <= today)]
+
+
+def _class_asked(rule: Rule, row: Row, filed: str) -> int:
+    if _dated(rule.get("main_push", ()), filed, False) and row.get("main_push") != "no":
+        return 3
+    live = _dated(rule["thresholds"], filed, None)
+    ai = _dated(rule.get("ai_thresholds", ()), filed, None) or live
+    made = row.get("ai_generated", "")
+    asked = [live] if made == "no" else [ai] if made == "yes" else [live, ai]
+    money = int(row.get("investment_cny") or 10**12)
+    return max(
+        1 + (money >= one["ordinary_cny"]) + (money >= one["key_cny"]) if one else 1
+        for one in asked
+    )
+
+
+def duties(rules: Iterable[Rule], one: Known, view: View) -> set[str]:
+    """List the marks and numbers a candidate must be shown with."""
+    return {
+        rule["duty"]
+        for rule in rules
+        if rule["type"] == "must_show" and as_said(rule["of"], one, view.today, unknown=True)
+    }
 
 
 def _first_licensed_slot(rule: Rule, one: Known, view: View) -> int:

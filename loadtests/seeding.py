@@ -11,6 +11,7 @@ Films (ids `m-…`) and KuaiRand videos (numbers):
 Clips:
     30 in 100 of the videos of the feedback that the catalogue lacks are clips of a drama of the
     catalogue; the others stay unregistered.
+Papers and flags of dramas and rooms: the tables `PAPERS` and `ROOM_PAPERS`, each by itself.
 Live rooms (ids `tw-…`):
     A mature channel draws the poor grades of `_GRADES`; the anchor's grade is the room's or a
     neighbour. Ratings are 0 to 120 days old, 90 and 91 among them. Orders run as intervals do.
@@ -30,13 +31,65 @@ from loadtests.data import THEMES_MAX, Film, RealData, Streamer, Video
 Row: TypeAlias = dict[str, str]
 Shares: TypeAlias = Mapping[str, int]
 
+PAPERS: Final[dict[str, Shares]] = {
+    "title_card": {"yes": 960, "no": 20, "": 20},
+    "form": {"live_action": 800, "animated": 180, "": 20},
+    "episode_s_min": {"90": 960, "1000": 15, "1500": 10, "": 15},
+    "special_subjects": {"none": 960, "police": 12, "military|major": 8, "": 20},
+    "co_review": {"no": 700, "yes": 280, "": 20},
+    "uploader": {"organisation": 900, "individual": 85, "": 15},
+    "platform_review": {"yes": 970, "no": 15, "": 15},
+    "version": {"approved": 970, "changed": 15, "": 15},
+    "rerun": {"no": 940, "yes": 50, "": 10},
+    "access": {"free": 720, "paid": 220, "member_first": 45, "": 15},
+    "main_push": {"no": 945, "yes": 40, "": 15},
+    "watch": {
+        "none": 945,
+        "tycoon_title": 25,
+        "vulgar_title|absurd": 10,
+        "child_tycoon": 5,
+        "": 15,
+    },
+    "minor_impact": {"none": 960, "values": 15, "conduct|image": 10, "": 15},
+    "minors_pool": {"no": 820, "yes": 150, "": 30},
+    "human_review": {"no": 500, "yes": 400, "": 100},
+    "quality_grade": {"a": 60, "b": 270, "c": 420, "d": 30, "": 220},
+    "account_grade": {"a": 200, "b": 500, "c": 240, "d": 25, "e": 5, "": 30},
+}
+"""Papers and flags of dramas."""
+ROOM_PAPERS: Final[dict[str, Shares]] = {
+    "room_quality": {"a": 220, "b": 430, "c": 250, "d": 40, "": 60},
+    "anchor_quality": {"a": 220, "b": 430, "c": 250, "d": 40, "": 60},
+    "category": {"games": 700, "music": 120, "commerce": 120, "none": 30, "": 30},
+    "category_review": {"yes": 960, "no": 20, "": 20},
+    "out_of_scope": {"no": 965, "yes": 20, "": 15},
+    "operator_grade": {"a": 300, "b": 450, "c": 150, "d": 40, "e": 20, "": 40},
+    "advance_report": {"not_owed": 940, "in_time": 25, "late": 10, "missing": 10, "": 15},
+    "monitoring": {"not_owed": 900, "attached": 65, "missing": 20, "": 15},
+    "score_basis": {"mixed": 965, "tips_only": 20, "": 15},
+    "metric_fraud": {"no": 975, "yes": 10, "": 15},
+    "minor_impact": {"none": 955, "conduct": 30, "": 15},
+    "human_review": {"no": 500, "yes": 450, "": 50},
+    "minors_pool": {"no": 1000},
+    "account_grade": {"a": 300, "b": 500, "d": 150, "": 50},
+}
+"""Papers and flags of live rooms."""
 COLUMNS: Final = (
     "id", "title", "kind", "document", "document_number", "document_status", "document_from",
     "document_until",
     "recheck", "support", "support_from", "support_until", "plan", "plan_listed_on", "room_grade",
     "anchor_grade", "rated_on", "restriction", "restriction_from", "restriction_until", "themes",
+    "investment_cny", "filed_on", "ai_generated", "ai_label", "provider_until", "reviewed_on",
+    "merchant", "qualified_until",
+    *dict.fromkeys((*PAPERS, *ROOM_PAPERS)),
 )  # fmt: skip
-NUMBER: Final = "（样例）网微剧备字（2026）第00001号"  # made up; only its form counts
+NUMBERS: Final = {  # made up; only their form and their issuer count
+    "licence": "（京）网微剧审字（2026）第99000001号",
+    "bureau_filing": "（京）网微剧备字（2026）第99000001号",
+    "platform_filing": "（样例）网微剧备字（2026）第99000001号",
+}
+FOREIGN: Final = "（甲平台）网微剧备字（2026）第99000001号"
+CONTRADICTORY: Final = "（样例）网微剧审字（2026）第99000001号"
 NOWHERE: Final = "nowhere"  # the kind of a subject that is not written down
 KINDS: Final[Shares] = {"drama": 85, "video": 11, NOWHERE: 4}
 _DOCUMENTS: Final[Shares] = {
@@ -128,10 +181,16 @@ def _drama(row: Row, may_be_drama: bool, seed: int, today: date) -> Row:
     draw = Random(f"{seed}:{row['id']}")
     row["kind"] = _draw(draw, KINDS) if may_be_drama else "video"
     if row["kind"] == "video":
-        return row
+        return row | {"minor_impact": _draw(draw, {"none": 93, "values": 2, "": 5})}
     row["document"] = _draw(draw, _DOCUMENTS)
     row["document_status"] = _draw(draw, _STATUSES)
-    row["document_number"] = NUMBER
+    row["document_number"] = NUMBERS.get(row["document"], "")
+    if row["document"] == "platform_filing" and draw.random() < 0.15:
+        row["document_number"] = FOREIGN
+    elif row["document_number"] and draw.random() < 0.02:
+        row["document_number"] = CONTRADICTORY
+    if row["document_status"] == "claimed" and not row["document_number"]:
+        row["document_status"] = ""  # an import takes no claim without a number
     row |= _interval(draw, "document", today)
     row["recheck"] = _draw(draw, _RECHECKS)
     row["support"] = _draw(draw, _SUPPORTS)
@@ -140,6 +199,26 @@ def _drama(row: Row, may_be_drama: bool, seed: int, today: date) -> Row:
     listed = {"": 30, "0": 10, "-1": 10, "200": 50}  # days before today
     ago = _draw(draw, listed)
     row["plan_listed_on"] = _day(today, -int(ago)) if ago else ""
+    return row | _papers(row["document"], draw, today)
+
+
+def _papers(document: str, draw: Random, today: date) -> Row:
+    """Draw the papers of a drama; its money fits its document but for 3 in 100."""
+    row = {name: _draw(draw, shares) for name, shares in PAPERS.items()}
+    fits = {"licence": 700_000, "bureau_filing": 200_000}.get(document, 50_000)
+    money = fits * draw.choices((1, 40), (97, 3))[0]
+    row["investment_cny"] = str(money) if draw.random() < 0.98 else ""
+    filed = _draw(draw, {"-1000": 20, "-400": 40, "-200": 25, "-30": 10, "": 5})
+    row["filed_on"] = _day(today, int(filed)) if filed else ""
+    row["ai_generated"] = _draw(draw, {"no": 88, "yes": 7, "possible": 1, "suspected": 2, "": 2})
+    if row["ai_generated"] == "no":
+        row["ai_label"] = "none"
+    else:
+        row["ai_label"] = _draw(draw, {"all": 90, "some": 5, "none": 3, "": 2})
+    ends = _draw(draw, {"900": 96, "0": 1, "-1": 1, "": 2})
+    row["provider_until"] = _day(today, int(ends)) if ends else ""
+    reviewed = _draw(draw, {"-20": 60, "-365": 15, "-366": 15, "1": 5, "": 5})
+    row["reviewed_on"] = _day(today, int(reviewed)) if reviewed else ""
     return row
 
 
@@ -156,6 +235,11 @@ def _room(one: Streamer, seed: int, today: date) -> Row:
     row["restriction"] = _draw(draw, _ORDERS)
     row |= _interval(draw, "restriction", today)
     row["themes"] = "|".join(f"game {f}" for f in one.features) if draw.random() < 0.95 else ""
+    row |= {name: _draw(draw, shares) for name, shares in ROOM_PAPERS.items()}
+    sells = {"verified": 88, "unverified": 8, "": 4}
+    row["merchant"] = "no_commerce" if row["category"] != "commerce" else _draw(draw, sells)
+    ends = _draw(draw, {"400": 90, "0": 3, "-1": 4, "": 3})
+    row["qualified_until"] = _day(today, int(ends)) if ends else ""
     return row
 
 

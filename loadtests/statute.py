@@ -14,8 +14,14 @@ Row: TypeAlias = Mapping[str, str]
 NO_THEME: Final = ""
 """The group of all that have no theme."""
 _AGEING: Final = frozenset(
-    ("document", "document_status", "recheck", "support", "plan", "room_grade", "anchor_grade")
+    (
+        *("document", "document_status", "recheck", "support", "plan", "room_grade"),
+        *("anchor_grade", "provider_until", "merchant", "qualified_until", "operator_grade"),
+        *("quality_grade", "account_grade", "room_quality", "anchor_quality"),
+    )
 )  # facts that count as unknown when the reply says the facts are too old
+_BENEFITS: Final = ("key_catalogue", "showcase", "key_date", "mainstream")
+_OF_BUREAU: Final = "（京）"  # the one bureau whose numbers are drawn; all others are of platforms
 _SCOPE: Final = frozenset(
     (
         "id",
@@ -31,7 +37,14 @@ _SCOPE: Final = frozenset(
     )
 )
 _FIELDS: Final = {
-    "record_required": set(),
+    "record_required": {"animated_since", "animated_source"},
+    "own_record": {"platforms"},
+    "document_class": {"thresholds", "ai_thresholds", "main_push"},
+    "must_show": {"of", "duty"},
+    "quota": {
+        "of", "slots", "first_slots", "window_slots", "most", "most_share", "least", "least_share",
+        "level",
+    },
     "licensed_first_screen": {
         "slots", "unlicensed_share", "recheck", "recheck_source", "lead_slots",
     },
@@ -41,7 +54,7 @@ _FIELDS: Final = {
         "national_ratio", "provincial_ratio", "plan_ratio", "least", "least_share",
         "first_slots", "level",
     },
-    "fact_required": {"of", "needs", "slots", "first_slots", "measure"},
+    "fact_required": {"of", "needs", "slots", "first_slots", "measure", "in_doubt"},
     "fact_weight": {"steps"},
     "theme_cap": {
         "most_in_window", "window_slots", "most_on_page", "most_share_of_page",
@@ -56,6 +69,7 @@ class Known:
 
     Attributes:
         kind: drama, room or video; what nobody told the kind of is a drama.
+        is_told: somebody told the kind.
         is_registered: a register holds it.
         row: its facts.
         themes: canonical themes, or `NO_THEME` alone.
@@ -65,6 +79,7 @@ class Known:
     is_registered: bool
     row: Row
     themes: frozenset[str]
+    is_told: bool = True
 
 
 class Ledger:
@@ -85,12 +100,30 @@ class Ledger:
         """Return what is known of an id; a declared kind counts only where nothing is held."""
         row = self.subjects.get(self.clips.get(key, key))
         if row is None:
-            return Known(declared or "drama", False, {}, frozenset((NO_THEME,)))
+            none = frozenset((NO_THEME,))
+            return Known(declared or "drama", False, {}, none, is_told=bool(declared))
+        row = _uncontradicted(row)
         if aged:
             row = {name: "" if name in _AGEING else text for name, text in row.items()}
         tags = (tag.strip() for tag in row.get("themes", "").split("|"))
         themes = frozenset(self.aliases.get(tag, tag) for tag in tags if tag)
         return Known(row["kind"], True, row, themes or frozenset((NO_THEME,)))
+
+
+def _uncontradicted(row: Row) -> Row:
+    """Return the row, its document unknown where its number is of another one."""
+    number = row.get("document_number", "")
+    if not number:
+        return {**row, "number": ""}
+    of = "platform_filing"
+    if number.startswith(_OF_BUREAU):
+        of = "licence" if "审" in number else "bureau_filing"
+    elif "审" in number:
+        of = "nothing a platform may issue"
+    if row.get("document", "") in ("", of):
+        return {**row, "number": "right"}
+    status = "" if row.get("document_status") == "verified" else row.get("document_status", "")
+    return {**row, "number": "contradictory", "document": "", "document_status": status}
 
 
 @dataclass(frozen=True, slots=True)

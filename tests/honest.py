@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 from loadtests.case import EMPTY, Case, Slate, level, plain_greedy
 from loadtests.checks import Page
 from loadtests.judge import Judge
+from loadtests.reading import duties
 
 Reply: TypeAlias = dict[str, Any]
 
@@ -51,11 +52,12 @@ def reason(rule_id: str, cause: str, ratio: float = 1.0, group: str = "") -> dic
 def _placement(page: Page, case: Case, slot: int, one: int) -> dict[str, Any]:
     if one == EMPTY:
         state = "empty" if slot in case.open else "reserved"
-        return {"slot": slot, "state": state, "candidate": 0, "id": "", "reasons": []}
+        return {"slot": slot, "state": state, "candidate": 0, "id": "", "reasons": [], "duties": []}
     weighed = [reason(rule_id, "weighted", by[one]) for rule_id, by in case.factors.items()]
     return {
         "slot": slot,
         "state": "filled",
+        "duties": sorted(duties(case.rules, case.candidates[one], case.view)),
         "candidate": one,
         "id": page["ids"][one],
         "utility": page["utilities"][one],

@@ -29,7 +29,7 @@ def unlawful_slots(
     today = date_of(page.day)
     match rule.type:
         case "record_required":
-            return {s for s, row in shown.items() if drama(row) and not numbered(row, today)}
+            return {s for s, row in shown.items() if drama(row) and not _may(rule, row, today)}
         case "registered_only":
             guarded = page.slot_count if rule.slots == "page" else _screen(page)
             return {
@@ -66,15 +66,26 @@ def within(row: Row, what: str, today: date) -> bool:
     return begins <= today.isoformat() <= ends
 
 
+def _may(rule: Rule, row: Row, today: date) -> bool:
+    """Tell whether a drama holds a number, or is of an old stock that has time yet."""
+    has_time = rule.animated_since is not None and today < rule.animated_since
+    return numbered(row, today) or (has_time and row.get("form") == "animated")
+
+
 def numbered(row: Row, today: date) -> bool:
-    held = row.get("document") in ("licence", "bureau_filing", "platform_filing")
+    held = _document(row) in ("licence", "bureau_filing", "platform_filing")
     good = row.get("document_status") in ("claimed", "verified")
     return held and good and within(row, "document", today)
 
 
 def licensed(row: Row, today: date) -> bool:
-    held = row.get("document") == "licence" and row.get("document_status") == "verified"
+    held = _document(row) == "licence" and row.get("document_status") == "verified"
     return held and within(row, "document", today)
+
+
+def _document(row: Row) -> str:
+    """Return the document a row holds, none that anybody knows of where its number is another's."""
+    return "" if _number(row) == "contradictory" else row.get("document", "")
 
 
 def as_said(of: Mapping[str, Any], row: Row, today: date, *, unknown: bool) -> bool:
@@ -88,6 +99,10 @@ def _one_as_said(name: str, told: Any, row: Row, today: date, unknown: bool) -> 
         return any(_on_list(entry, told, today) for entry in text.split("|") if entry)
     if name == "number":
         text = _number(row)
+    if name == "document":
+        text = _document(row)
+    if name == "document_status" and _number(row) == "contradictory" and text == "verified":
+        text = ""
     if not text:
         return unknown
     if told == "running":
@@ -107,11 +122,13 @@ def _on_list(entry: str, told: Sequence[str], today: date) -> bool:
 
 
 def _number(row: Row) -> str:
-    """Judge the numbers that tests draw: platform filings of the right form, or none."""
-    if not row.get("document_number"):
+    """Judge the numbers that tests draw, all of the right form: what they are of, by their text."""
+    number = row.get("document_number")
+    if not number:
         return ""
-    agrees = row.get("document", "") in ("", "platform_filing")
-    return "right" if agrees else "contradictory"
+    by_bureau = number.startswith("（京）")
+    of = ("licence" if "审" in number else "bureau_filing") if by_bureau else "platform_filing"
+    return "right" if row.get("document", "") in ("", of) else "contradictory"
 
 
 def _conditions(rule: Rule, name: str) -> Any:
@@ -127,7 +144,7 @@ def _lacking(rule: Rule, shown: Mapping[int, Row], page: Page, today: date) -> s
         s
         for s, row in shown.items()
         if page.first_slot + s < ends[rule.slots]
-        and as_said(of, row, today, unknown=True)
+        and as_said(of, row, today, unknown=rule.in_doubt == "burdened")
         and not any(as_said(need, row, today, unknown=False) for need in needs)
     }
 
@@ -170,7 +187,7 @@ _RANKS = {"licence": 3, "bureau_filing": 2, "platform_filing": 1}
 
 def _classed(rule: Rule, row: Row, today: date) -> bool:
     """Tell whether a drama holds the class its money, its subjects and its filing day ask for."""
-    held = _RANKS.get(row.get("document", ""), 0)
+    held = _RANKS.get(_document(row), 0)
     filed = row.get("filed_on") or ""
     days = {e.since for e in (*rule.thresholds, *rule.ai_thresholds, *rule.main_push)}
     as_of = [date.fromisoformat(filed)] if filed else [d for d in days if d <= today]
@@ -193,8 +210,8 @@ def _classed(rule: Rule, row: Row, today: date) -> bool:
 
 def _ours(rule: Rule, row: Row) -> bool:
     number = row.get("document_number") or ""
-    named = any(f"({name})" in number for name in rule.platforms)
-    return row.get("document", "") not in ("", "platform_filing") or named
+    named = any(f"({name})" in number or f"（{name}）" in number for name in rule.platforms)
+    return _document(row) not in ("", "platform_filing") or named
 
 
 def _screen(page: Page) -> int:
@@ -278,7 +295,8 @@ def _sinks(rule: Rule, row: Row, page: Page, today: date) -> bool:
     if rule.type != "fact_required" or rule.measure != "sink":
         return False
     needs = (as_said(n, row, today, unknown=False) for n in _conditions(rule, "needs"))
-    return as_said(_conditions(rule, "of"), row, today, unknown=True) and not any(needs)
+    burdened = rule.in_doubt == "burdened"
+    return as_said(_conditions(rule, "of"), row, today, unknown=burdened) and not any(needs)
 
 
 def astray(

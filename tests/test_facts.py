@@ -301,7 +301,10 @@ def test_aged_facts_have_forgotten_what_a_stale_source_may_have_changed() -> Non
     rows = [make.drama(support="national", plan="law", themes="甜宠"), make.room(room_grade="e")]
     fresh, aged = make.facts(rows), make.facts(rows).aged()
     changed = {f.name for f in fields(Facts) if columns(fresh)[f.name] != columns(aged)[f.name]}
-    assert changed == {"document", "document_status", "recheck", "support", "plan", "rated_on"}
+    assert changed == {
+        *("document", "document_status", "recheck", "support", "plan", "rated_on"),
+        *("provider_until", "account_grade", "merchant"),
+    }
     assert aged.document_status.tolist() == [DocumentStatus.UNKNOWN] * 2
     assert aged.support.tolist() == [Support.UNKNOWN] * 2
     assert aged.room_grade.tolist() == [0, Grade.E], "the worst grade is not better for being old"

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from constraints.terms import Kind, Plan
+from constraints.terms import Document, DocumentStatus, Kind, Plan
 from ranker.facts.importing import Import, import_csv
+from ranker.facts.snapshot import Snapshot
 from ranker.facts.store import FactStore
 
 KINDS = ", ".join(kind.name.lower() for kind in Kind if kind)
@@ -248,11 +249,9 @@ def test_a_file_with_fewer_columns_keeps_the_others(store: FactStore) -> None:
 def test_a_claimed_document_needs_a_number_of_the_right_form(tmp_path: Path) -> None:
     header = "id,kind,document,document_status,document_number\n"
     truncated = "the issuer is missing; the year is missing; the serial is missing"
-    by_platform = "（七猫）网微剧审字（2025）第01177号"
     for number, fault_told in (
         ("", "there is no text"),
         ("网微剧备字", truncated),
-        (by_platform, "the platform `七猫` cannot issue a licence (`审`)"),
     ):
         content = f"{header}a,drama,platform_filing,claimed,{number}\n".encode()
         with FactStore(tmp_path) as store:
@@ -260,6 +259,38 @@ def test_a_claimed_document_needs_a_number_of_the_right_form(tmp_path: Path) -> 
         (fault,) = outcome.faults
         told = f"a.csv: row 2: document_number: `{number}` is no licence or filing number"
         assert str(fault) == f"{told}: {fault_told}"
+
+
+def test_a_title_whose_number_contradicts_its_document_is_kept_and_quarantined(
+    tmp_path: Path,
+) -> None:
+    header = "id,kind,document,document_status,document_number\n"
+    for document, status, number in (
+        ("licence", "verified", "（七猫）网微剧审字（2025）第01177号"),
+        ("licence", "claimed", "（七猫）网微剧审字（2025）第01177号"),
+        ("bureau_filing", "verified", "（七猫）网微剧备字（2025）第01177号"),
+        ("licence", "verified", "（京）网微剧备字（2025）第001号"),
+    ):
+        content = f"{header}a,drama,{document},{status},{number}\n".encode()
+        with FactStore(tmp_path) as store:
+            outcome = import_csv(store, "a.csv", content, at_us=0)
+            facts = Snapshot.load(store, tmp_path).facts
+        assert outcome.is_kept
+        (told,) = outcome.quarantined
+        fault = f"`{number}` cannot be the number of {document}"
+        after = "kept, and shown nowhere until it is cleared up"
+        assert str(told) == f"a.csv: row 2: document_number: {fault}; {after}"
+        assert facts.document[0] == Document.UNKNOWN
+        assert facts.document_status[0] != DocumentStatus.VERIFIED
+
+
+def test_no_register_holds_a_number_that_has_no_form(tmp_path: Path) -> None:
+    header = "id,kind,document,document_status,document_number\n"
+    content = f"{header}a,drama,platform_filing,verified,网微剧备字\n".encode()
+    with FactStore(tmp_path) as store:
+        assert import_csv(store, "a.csv", content, at_us=0).is_kept
+        facts = Snapshot.load(store, tmp_path).facts
+    assert facts.document_status[0] == DocumentStatus.UNKNOWN
 
 
 def test_a_claimed_number_of_an_issuer_in_no_table_is_kept(tmp_path: Path) -> None:

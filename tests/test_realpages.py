@@ -42,7 +42,7 @@ def test_pages_of_real_data_are_lawful_and_no_worse_than_the_plain_greedy() -> N
         assert summary.is_clean
         assert summary.figures["pages"] == 60
         assert summary.figures["empty slots"] > 0, "these pages are meant to be hard"
-        assert summary.relaxed["theme-spread"] > 0
+        assert any(summary.relaxed.values())
 
 
 @needs_data

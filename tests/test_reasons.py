@@ -71,6 +71,10 @@ class Case:
         below = (d for d in rule.demands(self.page) if isinstance(d, Below))
         return any(verdict in demand.verdicts for demand in below)
 
+    def names(self, rule_id: str, candidate: int) -> bool:
+        facts, rule = self.offered.facts.take(np.array([candidate])), self.rules[rule_id]
+        return bool(rule.judged(facts, self.page.day).any())
+
     def factor(self, rule_id: str, candidate: int) -> float:
         asked = self.steering.asked
         row = asked.factors[asked.weighers.index(rule_id)]
@@ -98,6 +102,7 @@ class Case:
                 return self.objects_alone(reason.rule_id, candidate, slot)
             case Cause.KEPT:
                 is_kept = self.objects_alone(reason.rule_id, candidate, slot)
+                is_kept |= self.names(reason.rule_id, candidate)  # a pin of its own that is void
                 return is_kept and reason.by == self.decision.slate[slot]
         return False
 

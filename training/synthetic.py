@@ -16,6 +16,10 @@ import typer
 from training.catalogue.dramas import Dramas, real_titles
 from training.catalogue.draw import Draw, Row, csv_bytes, load
 from training.catalogue.home import Page, clips
+from training.catalogue.lists import COLUMNS as LISTING_COLUMNS
+from training.catalogue.lists import listings
+from training.catalogue.papers import COLUMNS as PAPERS
+from training.catalogue.papers import drama_papers, real_papers, room_papers, video_papers
 from training.catalogue.rooms import most_viewed, rooms, utilities, videos
 
 SEED: Final = 20261124  # one of those by which orders and poor grades meet well-viewed rooms
@@ -46,6 +50,7 @@ SUBJECT_COLUMNS: Final = (
     "restriction",
     "restriction_from",
     "restriction_until",
+    *PAPERS,
 )
 
 
@@ -78,13 +83,19 @@ def build(
         room_count,
     )
     live = rooms(streamers, Draw(seed, "rooms"), words["rooms"], shares)
-    subjects = real + made + live + videos(Draw(seed, "videos"), words["videos"])
+    others = videos(Draw(seed, "videos"), words["videos"])
+    papers = load("papers.toml")
+    real = [row | real_papers(row) for row in real]
+    made = [row | drama_papers(row, seed, papers) for row in made]
+    live = [row | room_papers(row, seed, papers) for row in live]
+    subjects = real + made + live + [row | video_papers() for row in others]
     clip_ids = clips(real + made, Draw(seed, "clips"), shares)
     scores = dict(zip((row["id"] for row in live), utilities(streamers), strict=True))
     page = Page(subjects, words["aliases"], clip_ids, scores, Draw(seed, "home"))
     return {
-        "subjects.csv": csv_bytes(SUBJECT_COLUMNS, subjects),
+        "subjects.csv": csv_bytes(SUBJECT_COLUMNS, map(_written, subjects)),
         "candidates.csv": _pairs(("candidate_id", "subject_id"), clip_ids),
+        "listings.csv": csv_bytes(LISTING_COLUMNS, listings(made, live)),
         "aliases.csv": _pairs(("tag", "theme"), words["aliases"]),
         "home.json": page.fill(load("home.toml")),
         "LICENSE.twitch-mit.txt": (twitch / "LICENSE.MIT.txt").read_bytes(),
@@ -137,6 +148,11 @@ def _official_labels(path: Path) -> dict[str, int]:
     wanted: dict[str, Any] = {"month": "2023-12", "medium": "micro_drama", "scope": "Beijing"}
     rows = [row for row in _read_csv(path) if all(row[k] == v for k, v in wanted.items())]
     return {row["theme"]: int(row["titles"]) for row in rows}
+
+
+def _written(row: Row) -> Row:
+    """Leave out what is no column: a note for those who choose the page."""
+    return {name: text for name, text in row.items() if name != "is_in_order"}
 
 
 def _pairs(header: tuple[str, str], pairs: dict[str, str]) -> bytes:

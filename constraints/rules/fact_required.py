@@ -22,8 +22,8 @@ class FactRequired(Rule):
     Law: the row of law.toml that `source` names; its reading says which facts meet it.
     Reading: whom the rule speaks of (`of`), and what each of them needs: one of `needs`, all that
         it names. Where `needs` names nothing, nothing suffices: whom the rule speaks of is out.
-    Unknown: an unknown fact counts as one the rule speaks of, and never as one that is needed.
-        What stands on no list is on none.
+    Unknown: an unknown fact counts as one the rule speaks of, unless `in_doubt` spares it, and
+        never as one that is needed. What stands on no list is on none.
     Effect: Block, level 0, or Sink.
 
     Attributes:
@@ -32,6 +32,8 @@ class FactRequired(Rule):
         slots: `page` or `first_screen`.
         first_slots: or the first so many slots of the surface.
         measure: `block`, or `sink` below all others of the page.
+        in_doubt: `burdened`, or `spared`: who is not known to be as said is let alone. For kinds
+            that are registered only where something is known against them.
     """
 
     type: Literal["fact_required"]
@@ -40,6 +42,7 @@ class FactRequired(Rule):
     slots: Literal["page", "first_screen"] = "page"
     first_slots: Annotated[int, Field(ge=1, le=SLOTS_MAX)] | None = None
     measure: Literal["block", "sink"] = "block"
+    in_doubt: Literal["burdened", "spared"] = "burdened"
 
     @model_validator(mode="after")
     def _is_whole(self) -> "FactRequired":
@@ -47,6 +50,8 @@ class FactRequired(Rule):
             raise ValueError("first_slots: stands beside another place; give one of them")
         if self.measure == "sink" and (self.slots != "page" or self.first_slots):
             raise ValueError("measure: what is sunk is sunk on the whole page")
+        if self.in_doubt == "spared" and (ageing := self.of.ageing):
+            raise ValueError(f"in_doubt: {ageing[0]} grows old, and would then spare whom it named")
         if not self.of.told and not self.needs:
             raise ValueError("of: speaks of everyone and needs nothing")
         if any(not need.told for need in self.needs):
@@ -55,7 +60,7 @@ class FactRequired(Rule):
 
     def rows(self, facts: Facts, day: Day) -> Verdicts:
         """Verdict LACKING: spoken of, and without what is needed."""
-        lacking = self.of.where(facts, day, unknown=True)
+        lacking = self.of.where(facts, day, unknown=self.in_doubt == "burdened")
         for need in self.needs:
             lacking &= ~need.where(facts, day, unknown=False)
         return lacking.astype(np.uint8)
@@ -78,7 +83,7 @@ class FactRequired(Rule):
         met = np.zeros(len(facts), np.bool_)
         for need in self.needs:
             met |= need.holds(facts, day, unknown=False)
-        spoken_of = self.of.holds(facts, day, unknown=True)
+        spoken_of = self.of.holds(facts, day, unknown=self.in_doubt != "spared")
         return np.where(spoken_of & ~met, np.uint8(LACKING), np.uint8(0))
 
     def demands(self, page: Page) -> tuple[Demand, ...]:

@@ -10,12 +10,22 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from constraints.facts import DAY_MAX, DAY_MIN, Facts, IntArray, WordArray, day_of
+from constraints.fact_text import parse_row
+from constraints.facts import (
+    DAY_MAX,
+    DAY_MIN,
+    Facts,
+    IntArray,
+    WordArray,
+    day_of,
+    subject_keys,
+)
 from constraints.terms import (
     Document,
     DocumentStatus,
     Grade,
     Kind,
+    NumberForm,
     Plan,
     Recheck,
     Restriction,
@@ -23,6 +33,7 @@ from constraints.terms import (
 )
 from constraints.vocabulary import Vocabulary
 from loadtests.bench.figures import WARM_UPS
+from loadtests.seeding import PAPERS, ROOM_PAPERS
 from ranker.audit.log import DecisionLog
 from ranker.facts.id_index import IdIndex
 from ranker.facts.snapshot import Snapshot, folder_of, with_declared
@@ -39,11 +50,18 @@ NOW_US: Final = int(NOON.timestamp()) * 1_000_000
 THEMES: Final = 300
 TEXT_CHARS: Final = 12  # of an id that is no number
 CANDIDATES: Final = 500
-_DRAWN: Final = (
-    *("kind", "document", "document_status", "recheck", "support", "plan"),
-    *("room_grade", "anchor_grade", "restriction"),
-)
-"""Words drawn by their shares."""
+_DRAMA_NUMBERS: Final[dict[str, Mapping[str, int]]] = {
+    "investment_cny": {"50000": 960, "5000000": 20, "": 20},
+    "filed_on": {"2025-03-01": 700, "2026-10-01": 270, "": 30},
+    "ai_generated": {"no": 950, "yes": 20, "suspected": 15, "": 15},
+    "ai_label": {"all": 500, "none": 480, "": 20},
+    "provider_until": {"2031-12-31": 970, "2026-01-01": 15, "": 15},
+    "reviewed_on": {"2026-10-01": 800, "2025-01-01": 150, "": 50},
+}
+_ROOM_WORDS: Final[dict[str, Mapping[str, int]]] = {
+    "merchant": {"no_commerce": 880, "verified": 100, "unverified": 10, "": 10},
+    "qualified_until": {"2031-12-31": 960, "2026-01-01": 20, "": 20},
+}
 SLOTS: Final = 20
 
 
@@ -85,18 +103,30 @@ def draw_facts(rng: Generator, count: int) -> Facts:
         restriction_from=_days(rng, is_room, -60, 0, DAY_MIN),
         restriction_until=_days(rng, is_room & ends, -30, 90, DAY_MAX),
         themes=_themes(rng, count),
-        **_words(rng, count),
+        **_papers(rng, is_drama, is_room),
     )
 
 
-def _words(rng: Generator, count: int) -> dict[str, IntArray]:
-    """Draw what no rule measured here reads: any word of its column, unknown among them."""
-    told = {f.name: f.metadata for f in fields(Facts)}
-    return {
-        name: rng.integers(0, len(meta["enum"]), count).astype(meta["dtype"])
-        for name, meta in told.items()
-        if meta["enum"] and "flags" not in meta and name not in _DRAWN
+def _papers(
+    rng: Generator, is_drama: NDArray[np.bool_], is_room: NDArray[np.bool_]
+) -> dict[str, NDArray[Any]]:
+    """Draw papers and flags: words by the shares of the real pages, most of them in order."""
+    count = len(is_drama)
+    forms = {NumberForm.RIGHT: 96, NumberForm.MALFORMED: 1, NumberForm.CONTRADICTORY: 1, 0: 2}
+    issuers = Facts.unknown(count).issuers
+    issuers[:, 0] = np.where(is_drama, subject_keys(["样例"]), np.uint64(0))
+    columns: dict[str, NDArray[Any]] = {
+        "number": np.where(is_drama, _pick(rng, count, forms), 0),
+        "issuers": issuers,
     }
+    for who, tables in ((is_drama, PAPERS | _DRAMA_NUMBERS), (is_room, ROOM_PAPERS | _ROOM_WORDS)):
+        for name, shares in tables.items():
+            read = [parse_row({name: text}, Vocabulary()).get(name, 0) for text in shares]
+            drawn = _pick(rng, count, dict(enumerate(shares.values())))
+            before = columns.get(name, np.zeros(count, np.int64))
+            columns[name] = np.where(who, np.array(read)[drawn], before)
+    dtypes = {f.name: f.metadata["dtype"] for f in fields(Facts)}
+    return {name: column.astype(dtypes[name]) for name, column in columns.items()}
 
 
 def _pick(rng: Generator, count: int, shares: Mapping[Any, int]) -> IntArray:

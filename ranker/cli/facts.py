@@ -17,7 +17,7 @@ from ranker.cli.shared import (
     print_json,
     settings_with,
 )
-from ranker.facts.importing import Import, import_csv
+from ranker.facts.importing import Fault, Import, import_csv
 from ranker.facts.snapshot import Snapshot
 from ranker.facts.store import FactStore
 from ranker.policies.folder import PolicyFolder
@@ -62,7 +62,7 @@ def facts_import(
 
 def report(outcome: Import) -> None:
     """Print what became of a file to standard error."""
-    for fault in outcome.faults:
+    for fault in (*outcome.faults, *outcome.quarantined):
         print(fault, file=sys.stderr)
     kept = "kept" if outcome.is_kept else "refused, nothing was imported"
     if not outcome.rows and outcome.is_kept:
@@ -76,13 +76,18 @@ def report(outcome: Import) -> None:
 
 def _import_json(outcome: Import) -> dict[str, object]:
     names = ("file", "row", "column", "fault")
+
+    def told(faults: list[Fault]) -> list[dict[str, object]]:
+        return [{name: getattr(fault, name) for name in names} for fault in faults]
+
     return {
         "file": outcome.file,
         "rows": outcome.rows,
         "changed": outcome.changed,
         "kept": outcome.is_kept,
         "revision": outcome.revision,
-        "faults": [{name: getattr(fault, name) for name in names} for fault in outcome.faults],
+        "faults": told(outcome.faults),
+        "quarantined": told(outcome.quarantined),
     }
 
 

@@ -75,7 +75,7 @@ def demo(
     sample = files("ranker").joinpath("sample")
     screen = console()
     with FactStore(settings.data_dir) as store:
-        for name in ("aliases.csv", "subjects.csv", "candidates.csv"):
+        for name in ("aliases.csv", "subjects.csv", "candidates.csv", "listings.csv"):
             outcome = import_csv(store, name, sample.joinpath(name).read_bytes(), at_us=now_us())
             report(outcome)
     server = Server(settings)

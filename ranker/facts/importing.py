@@ -2,13 +2,14 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from constraints.errors import FactError, quoted
-from constraints.fact_text import COLUMNS, TEXT_CHARS_MAX, parse_row
+from constraints.fact_text import COLUMNS, NUMBERS, TEXT_CHARS_MAX, parse_row
 from constraints.record_number import form_fault
+from constraints.terms import NumberForm
 from constraints.vocabulary import Vocabulary
 from ranker.facts import listings
 from ranker.facts.store import Entity, FactStore, Row
@@ -27,7 +28,9 @@ _SHAPES: Final[dict[Entity, tuple[str, tuple[str, ...]]]] = {
     "alias": ("tag", ("theme",)),
     "listing": ("listing_id", listings.COLUMNS),
 }
-Check: TypeAlias = Callable[[str, Row], None]
+Check: TypeAlias = Callable[[str, Row], FactError | None]
+"""Raises for a row that may not stand; returns why one that may is quarantined."""
+QUARANTINED: Final = "kept, and shown nowhere until it is cleared up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Import:
 
     Attributes:
         rows: rows read; changed: rows that changed the store; faults: rows or values refused.
+        quarantined: rows kept whose facts contradict each other, so that they are shown nowhere.
         is_kept: the store took the file (with faults only if that was asked for).
         revision: of the store afterwards.
     """
@@ -66,6 +70,13 @@ class Import:
     is_kept: bool = False
     revision: int = 0
     faults: list[Fault] = field(default_factory=list)
+    quarantined: list[Fault] = field(default_factory=list)
+
+    def doubt(self, row: int, doubt: FactError | None) -> None:
+        """Note that a row is kept in quarantine, if there is a doubt."""
+        if doubt is not None:
+            told = f"{doubt.fault}; {QUARANTINED}"
+            self.quarantined.append(Fault(self.file, row, doubt.column, told))
 
 
 def import_csv(
@@ -136,10 +147,11 @@ def _read(store: FactStore, content: bytes, outcome: Import) -> Iterator[tuple[E
             key = row.pop(key_column)
             try:
                 _check_id(key_column, key, seen)
-                check(key, row)
+                doubt = check(key, row)
             except FactError as error:
                 refuse(number, error.column, error.fault)
             else:
+                outcome.doubt(number, doubt)
                 yield entity, key, row
             seen.add(key)
     except csv.Error as error:
@@ -176,16 +188,21 @@ def _check(store: FactStore, entity: Entity) -> Check:
     if entity == "alias":
         return _alias_check({tag: row["theme"] for tag, row in store.state("alias").items()})
 
-    def candidate(key: str, row: Row) -> None:
+    def candidate(key: str, row: Row) -> FactError | None:
         if key in subjects:
             raise FactError("candidate_id", f"`{key}` is already the id of a subject")
         if row.get("subject_id", "") not in subjects:
             fault = f"`{quoted(row.get('subject_id', ''))}` is not a known subject"
             raise FactError("subject_id", fault)
+        return None
 
+    return _subject_check(subjects, candidates) if entity == "subject" else candidate
+
+
+def _subject_check(subjects: Mapping[str, Row], candidates: Container[str]) -> Check:
     themes = Vocabulary()
 
-    def subject(key: str, row: Row) -> None:
+    def subject(key: str, row: Row) -> FactError | None:
         if key in candidates:
             raise FactError("id", f"`{key}` is already the id of a candidate")
         merged = {**subjects.get(key, {}), **row}
@@ -194,18 +211,22 @@ def _check(store: FactStore, entity: Entity) -> Check:
         for name in TEXT_COLUMNS:
             if len(row.get(name, "")) > TEXT_CHARS_MAX:
                 raise FactError(name, f"is longer than {TEXT_CHARS_MAX} characters")
-        parse_row(merged, themes)
-        number = merged.get("document_number", "")
-        wrong = form_fault(number) if merged.get("document_status") == "claimed" else None
-        if wrong is not None:
-            fault = f"`{quoted(number)}` is no licence or filing number: {wrong.told('en')}"
-            raise FactError("document_number", fault)
+        parsed = parse_row(merged, themes)
+        number, form = quoted(merged.get(NUMBERS, "")), parsed.get("number")
+        if form == NumberForm.CONTRADICTORY:
+            fault = f"`{number}` cannot be the number of {merged.get('document') or 'any document'}"
+            return FactError(NUMBERS, fault)
+        wrong = form_fault(merged.get(NUMBERS, "")) if form != NumberForm.RIGHT else None
+        if wrong is not None and merged.get("document_status") == "claimed":
+            fault = f"`{number}` is no licence or filing number: {wrong.told('en')}"
+            raise FactError(NUMBERS, fault)
+        return None
 
-    return subject if entity == "subject" else candidate
+    return subject
 
 
 def _alias_check(aliases: dict[str, str]) -> Check:
-    def alias(key: str, row: Row) -> None:
+    def alias(key: str, row: Row) -> None:  # nothing of it can contradict
         theme = row.get("theme", "")
         if not theme:
             raise FactError("theme", "is missing")

@@ -157,10 +157,10 @@ class Dramas:
         forms = self._words["number"]
         is_platform = document == "platform_filing"
         issuer = self._draw.pick(forms["platforms" if is_platform else "bureaus"].split())
-        word, width = ("审" if document == "licence" else "备"), (5 if is_platform else 3)
+        word = "审" if document == "licence" else "备"
         serial = self._serials[issuer, word, year] = self._serials.get((issuer, word, year), 0) + 1
         number: str = forms["form"].format(
-            issuer=issuer, word=word, year=year, serial=f"{serial:0{width}d}"
+            issuer=issuer, word=word, year=year, serial=f"{serial:06d}"
         )
         if is_typed and self._draw.chance(250):
             for proper, typed in forms["brackets"].items():

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from training.catalogue.dramas import FIRST_GENERATED_ID
 from training.catalogue.draw import REFERENCE_DAY, Draw, Row, days_before
+from training.catalogue.papers import GOOD
 
 _CLIPS: Final = {"one": 1, "two": 2, "three": 3}
 _FRESH_DAYS: Final = 60
@@ -108,6 +109,9 @@ class Page:
         if any(row.get(name) not in _NOTHING for name in ("plan", "support") if name not in place):
             return False
         columns = [name for name in place if name not in _NOT_COLUMNS]
+        in_order = GOOD[row["kind"]].items()
+        if any(row.get(name, "") not in good for name, good in in_order if name not in place):
+            return False
         return all(_matches(row.get(name, ""), place[name]) for name in columns)
 
     def _ordinary(self, script: Mapping[str, Any]) -> None:
