@@ -147,6 +147,8 @@ _CLASSES: Final = ("none", "platform_filing", "bureau_filing", "licence")
 def is_of_its_class(rule: Rule, row: Row, today: str) -> bool:
     """Tell whether a drama holds the document its money, subjects and filing day ask for."""
     held = row.get("document") or "none"
+    if row.get("document") == "none":
+        return True
     if row.get("special_subjects", "") != "none":
         return held == "licence"
     return all(
@@ -157,7 +159,7 @@ def is_of_its_class(rule: Rule, row: Row, today: str) -> bool:
 
 def _days_filed(rule: Rule, row: Row, today: str) -> list[str]:
     """Return the day a drama was filed; where unknown, every day so far that changed the law."""
-    if row.get("filed_on"):
+    if "" < row.get("filed_on", "") <= today:
         return [row["filed_on"]]
     tables = (rule.get(name, ()) for name in ("thresholds", "ai_thresholds", "main_push"))
     days = {entry["since"].isoformat() for table in tables for entry in table}

@@ -188,7 +188,10 @@ _RANKS = {"licence": 3, "bureau_filing": 2, "platform_filing": 1}
 def _classed(rule: Rule, row: Row, today: date) -> bool:
     """Tell whether a drama holds the class its money, its subjects and its filing day ask for."""
     held = _RANKS.get(_document(row), 0)
+    if _document(row) == "none":
+        return True
     filed = row.get("filed_on") or ""
+    filed = "" if filed > today.isoformat() else filed
     days = {e.since for e in (*rule.thresholds, *rule.ai_thresholds, *rule.main_push)}
     as_of = [date.fromisoformat(filed)] if filed else [d for d in days if d <= today]
     money = int(row.get("investment_cny") or 10**12)

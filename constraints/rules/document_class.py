@@ -39,10 +39,10 @@ class DocumentClass(Rule):
     Reading: the thresholds are those of the day it was filed; the lower bound is in the class. A
         main push made a drama a key one until the wording of 2026-01-01 dropped it (FS-04). A
         higher class than asked is always good. A drama filed before the first threshold is not
-        measured by money.
+        measured by money. Whether it needs a document at all is another rule's matter (LIC-01).
     Unknown: an unknown amount, or unknown subjects, count as those of the key class; an unknown
-        answer about AI as the lower thresholds; an unknown filing day as the strictest of all days
-        so far; an unknown document as none.
+        answer about AI as the lower thresholds; an unknown filing day, or one yet to come, as the
+        strictest of all days so far; an unknown document as the lowest.
     Effect: Block, level 0, every slot.
 
     Attributes:
@@ -70,14 +70,15 @@ class DocumentClass(Rule):
         is_key = (money >= key) | special | (pushed & (facts.main_push != YesNo.NO))
         needed = np.where(money >= ordinary, Document.BUREAU_FILING, Document.PLATFORM_FILING)
         needed = np.where(is_key, Document.LICENCE, needed)
-        return (facts.is_drama & (facts.document < needed)).astype(np.uint8)
+        lower = (facts.document < needed) & (facts.document != Document.NONE)
+        return np.asarray(facts.is_drama & lower, np.uint8)
 
     def _asked(self, facts: Facts, day: Day) -> tuple[IntArray, IntArray, BoolArray]:
         """Look up the thresholds of each row, (n,) twice, and whether a main push counts, (n,)."""
         eras, by_money, by_push = self._eras()
         made_by = np.select([facts.ai_generated == Ai.NO, facts.ai_generated == Ai.YES], [0, 1], 2)
         era = np.searchsorted(eras, facts.filed_on, side="right")
-        undated = facts.filed_on == 0
+        undated = (facts.filed_on == 0) | (facts.filed_on > day)
         so_far = int(np.searchsorted(eras, day, side="right"))
         strictest = by_money[: so_far + 1].min(axis=0)
         asked = np.where(undated[:, None], strictest[made_by], by_money[era, made_by])
@@ -110,8 +111,9 @@ class DocumentClass(Rule):
         return {MISMATCH: (Block(page.slots),)}
 
     def flips(self, facts: Facts) -> tuple[IntArray, ...]:
-        """Name the days from which a row without a filing day is measured more strictly."""
-        return tuple(np.full(len(facts), day, np.int32) for day in self._eras()[0].tolist())
+        """Name the days from which a row is measured more strictly, or by its own filing day."""
+        eras = (np.full(len(facts), day, np.int32) for day in self._eras()[0].tolist())
+        return facts.filed_on, *eras
 
     def judged(self, facts: Facts, day: Day) -> Verdicts:
         """Find the class each drama is of, era by era, and those who hold less."""
@@ -125,11 +127,12 @@ class DocumentClass(Rule):
         may_be_live = facts.ai_generated != Ai.YES
         for at, since in enumerate(eras):
             until = eras[at + 1] if at + 1 < len(eras) else None
-            filed = (facts.filed_on >= day_of(since)) & (facts.filed_on > 0)
+            known = (facts.filed_on > 0) & (facts.filed_on <= day)
+            filed = (facts.filed_on >= day_of(since)) & known
             if until is not None:
                 filed &= facts.filed_on < day_of(until)
             if day_of(since) <= day:
-                filed |= facts.filed_on == 0
+                filed |= ~known
             live = next((e.value for e in reversed(self.thresholds) if e.since <= since), None)
             ai = next((e.value for e in reversed(self.ai_thresholds) if e.since <= since), live)
             push = next((e.value for e in reversed(self.main_push) if e.since <= since), False)
@@ -148,7 +151,7 @@ class DocumentClass(Rule):
             | (holds == Document.BUREAU_FILING)
             | (~is_ordinary & (holds == Document.PLATFORM_FILING)),
         )
-        other = (facts.kind == Kind.ROOM) | (facts.kind == Kind.VIDEO)
+        other = (facts.kind == Kind.ROOM) | (facts.kind == Kind.VIDEO) | (holds == Document.NONE)
         return np.where(other | enough, 0, MISMATCH).astype(np.uint8)
 
     def demands(self, page: Page) -> tuple[Demand, ...]:
