@@ -24,7 +24,7 @@ COMPILED := .venv/kernels.stamp
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two steps must never install into .venv at once
-.PHONY: help run test check proto lock realpages clean
+.PHONY: help run test check proto law-document lock realpages clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ check: $(DEV_DEPS) $(PROJECT) ## lint, format, types, and the contract against m
 	else \
 		echo "buf breaking: skipped, there is no commit with a proto/ to compare with"; \
 	fi
+
+law-document: $(DEV_DEPS) $(PROJECT) ## write docs/law.md anew from the law, the policies and the cases
+	$(BIN)/slotwarden law document --out docs/law.md
 
 proto: $(DEV_DEPS) ## write ranker/v1 anew from proto/
 	$(BIN)/python proto/generate.py

@@ -3,8 +3,7 @@
 import json
 import sys
 import tomllib
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -128,7 +127,8 @@ def show_coverage(
     """
     policy = PolicyFolder(policy_dir or Settings().policy_dir).policy
     covered = coverage(policy)
-    counts = _case_counts(cases, [rule.id for rule in policy.rules])
+    told = cases_by_rule(cases, [rule.id for rule in policy.rules]) if cases.is_dir() else None
+    counts = None if told is None else {name: len(found) for name, found in told.items()}
     if as_json:
         print_json([_row_json(one, counts, lang) for one in covered])
     else:
@@ -137,27 +137,26 @@ def show_coverage(
         raise typer.Exit(1)
 
 
-def _case_counts(folder: Path, rule_ids: list[str]) -> Counter[str] | None:
-    """Count the cases that name each rule, None where there is no folder of cases."""
-    if not folder.is_dir():
-        return None
-    counts: Counter[str] = Counter()
+def cases_by_rule(folder: Path, rule_ids: list[str]) -> dict[str, list[str]]:
+    """Return rule → names of the cases for the whole policy that name it."""
+    found: dict[str, list[str]] = {rule_id: [] for rule_id in rule_ids}
     for path in sorted(folder.glob("*.toml")):
         told = tomllib.loads(path.read_text(encoding="utf-8"))
         if "rule" in told:  # a rule of its own, not of the policy
             continue
         for case in told.get("case", []):
-            shown = {key: value for key, value in case.items() if key != "rules_in_force"}
-            text = json.dumps(shown, default=str)
-            counts.update(one for one in rule_ids if f'"{one}"' in text)
-    return counts
+            text = json.dumps({**case, "rules_in_force": None}, default=str)
+            for rule_id in rule_ids:
+                if f'"{rule_id}"' in text:
+                    found[rule_id].append(case["name"])
+    return found
 
 
-def _cases_of(one: Covered, counts: Counter[str] | None) -> int | None:
+def _cases_of(one: Covered, counts: Mapping[str, int] | None) -> int | None:
     return None if counts is None else sum(counts[rule_id] for rule_id in one.rule_ids)
 
 
-def _row_json(one: Covered, counts: Counter[str] | None, lang: Language) -> dict[str, object]:
+def _row_json(one: Covered, counts: Mapping[str, int] | None, lang: Language) -> dict[str, object]:
     return {
         "row": one.row.id,
         "standing": one.standing.value,
@@ -169,7 +168,7 @@ def _row_json(one: Covered, counts: Counter[str] | None, lang: Language) -> dict
     }
 
 
-def _table(covered: Iterable[Covered], counts: Counter[str] | None, lang: Language) -> None:
+def _table(covered: Iterable[Covered], counts: Mapping[str, int] | None, lang: Language) -> None:
     zh = lang == Language.ZH
     table = Table(box=None, pad_edge=False)
     headings = ("条目", "状态", "规则", "用例", "依据") if zh else (
