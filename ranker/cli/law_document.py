@@ -25,8 +25,8 @@ cases; a test fails when it is stale. Quotes are short: read the source itself. 
 text gives is platform policy.
 
 依据等级 · grade: **A** 全文读过 official text read in full · **B** 通讯社或多家报道 news agency or
-several reports · **C** 单一来源 one secondary source · **R** 仅凭记忆，只作影子规则 recalled, shadow
-only · **P** 平台自定 platform policy.
+several reports · **C** 单一来源 one secondary source · **R** 仅凭记忆，只作影子规则 recalled,
+shadow only · **P** 平台自定 platform policy.
 """
 _GROUPS: Final = {
     "FS": "首屏 · First screen",
