@@ -30,6 +30,23 @@ class PolicyError(GovernanceError):
         self.file, self.place, self.fault = file, place, fault
 
 
+class CaseError(GovernanceError):
+    """A case file says something it may not; the author mends it.
+
+    Attributes:
+        file: its name.
+        case: `case 3 (its name)`, empty where the file as a whole is at fault.
+        place: the field at fault, empty for the whole of it.
+        fault: what is wrong with it.
+    """
+
+    reason = "CASE_INVALID"
+
+    def __init__(self, file: str, case: str, place: str, fault: str) -> None:
+        super().__init__(": ".join(filter(None, (file, case, place, fault))))
+        self.file, self.case, self.place, self.fault = file, case, place, fault
+
+
 class SettingsError(GovernanceError):
     """The service cannot start as it is set up; the operator mends it."""
 

@@ -5,8 +5,7 @@ It is written in TOML, over as many files as its authors like; together they are
 
 import hashlib
 import json
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Final, TypeVar
@@ -14,13 +13,13 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import Field, ValidationError
 
 from constraints.errors import PolicyError, UnknownSurfaceError, quoted
-from constraints.faults import did_you_mean, place_and_fault, toml_fault
+from constraints.faults import did_you_mean, place_and_fault
 from constraints.law import law_rows
 from constraints.page import SLOTS_MAX, Page
 from constraints.rule import Name, Rule, Strict
 from constraints.rules import rule_types
+from constraints.toml_text import read_toml
 
-FILE_BYTES_MAX: Final = 262_144  # LIMIT: one policy file
 RULES_MAX: Final = 200  # LIMIT: rules of a policy
 WEIGHT_RANGE: Final = (0.25, 2.0)
 NO_SURFACE: Final = "has no surface; give all files of the policy"
@@ -48,7 +47,15 @@ class Surface(Strict):
         return sizes.get(terminal, max(sizes.values(), default=0))
 
 
-class _File(Strict):
+class PolicyText(Strict):
+    """A policy file; all files of a policy together are the policy.
+
+    Attributes:
+        weight_range: what the product of all weights of a candidate is clipped to.
+        surface: the surfaces rules speak of.
+        rules: the rules.
+    """
+
     weight_range: tuple[Factor, Factor] | None = None
     surface: dict[Name, Surface] = {}
     rules: tuple[dict[str, Any], ...] = ()
@@ -109,12 +116,23 @@ def parse_policy(texts: Mapping[str, bytes]) -> Policy:
     Raises:
         PolicyError: naming file, place and fault of the first mistake.
     """
+    return policy_of((name, _load(name, texts[name])) for name in sorted(texts))
+
+
+def policy_of(files: Iterable[tuple[str, dict[str, Any]]]) -> Policy:
+    """Make a policy of files already read: each its name and content, lists as tuples.
+
+    Raises:
+        PolicyError: as `parse_policy`.
+    """
     surfaces: dict[str, Surface] = {}
     placed: list[tuple[str, int, Rule]] = []
     owner: dict[str, str] = {}
     weight_range: tuple[float, float] | None = None
-    for name in sorted(texts):
-        file = _parse(_File, _load(name, texts[name]), name, "")
+    names: list[str] = []
+    for name, content in files:
+        names.append(name)
+        file = _parse(PolicyText, content, name, "")
         for key, surface in file.surface.items():
             _once(owner, f"surface `{key}`", name, f"surface.{key}")
             surfaces[key] = surface
@@ -127,7 +145,7 @@ def parse_policy(texts: Mapping[str, bytes]) -> Policy:
             if not weight_range[0] <= 1 <= weight_range[1]:
                 raise PolicyError(name, "weight_range", "must include 1")
     if not surfaces:
-        raise PolicyError(", ".join(sorted(texts)) or "policy", "", NO_SURFACE)
+        raise PolicyError(", ".join(names) or "policy", "", NO_SURFACE)
     if len(placed) > RULES_MAX:
         raise PolicyError("policy", "", f"has more than {RULES_MAX} rules")
     _check_scopes(placed, surfaces)
@@ -143,20 +161,14 @@ def parse_policy(texts: Mapping[str, bytes]) -> Policy:
     return Policy(surfaces, tuple(rules), limits, _digest(surfaces, rules, limits))
 
 
-def _load(name: str, text: bytes) -> dict[str, Any]:
-    if len(text) > FILE_BYTES_MAX:
-        raise PolicyError(name, "", f"is larger than {FILE_BYTES_MAX} bytes")
+def _load(name: str, content: bytes) -> dict[str, Any]:
     try:
-        frozen: dict[str, Any] = _frozen(tomllib.loads(text.decode("utf-8")))
-    except UnicodeDecodeError:
-        raise PolicyError(name, "", "is not UTF-8 text") from None
-    except RecursionError:
-        raise PolicyError(name, "", "is nested too deeply") from None
-    except ValueError as error:  # TOMLDecodeError, or a number too long for Python
-        raise PolicyError(name, "", toml_fault(error)) from None
-    if isinstance(frozen.get("rules"), dict):
+        tables = read_toml(content)
+    except ValueError as error:
+        raise PolicyError(name, "", str(error)) from None
+    if isinstance(tables.get("rules"), dict):
         raise PolicyError(name, "rules", "must be a list: write [[rules]], with two brackets")
-    return frozen
+    return tables
 
 
 def _once(owner: dict[str, str], what: str, name: str, place: str) -> None:
@@ -188,13 +200,6 @@ def _parse(model: type[Model], raw: dict[str, Any], name: str, place: str) -> Mo
     except ValidationError as error:
         within, fault = place_and_fault(error, model)
         raise PolicyError(name, ".".join(filter(None, (place, within))), fault) from None
-
-
-def _frozen(value: Any) -> Any:
-    """Turn TOML's lists into tuples: strict models take no list for one."""
-    if isinstance(value, dict):
-        return {key: _frozen(inner) for key, inner in value.items()}
-    return tuple(_frozen(inner) for inner in value) if isinstance(value, list) else value
 
 
 def _check_scopes(placed: list[tuple[str, int, Rule]], surfaces: dict[str, Surface]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from constraints.cases.papers import good_row
 from constraints.demands import Claims
 from constraints.fact_text import read_facts
 from constraints.facts import Facts, day_of, subject_keys
@@ -35,79 +36,22 @@ is_recommended = false
 """
 
 
-NUMBERS = {  # of the right form, and made up
-    "licence": "（京）网微剧审字（2025）第99000001号",
-    "bureau_filing": "（京）网微剧备字（2025）第99000001号",
-    "platform_filing": "（样例）网微剧备字（2025）第99000001号",
-}
-DRAMA: Row = {
-    "kind": "drama",
-    "document": "licence",
-    "document_status": "verified",
-    "title_card": "yes",
-    "recheck": "passed",
-    "investment_cny": "500000",
-    "filed_on": "2025-03-01",
-    "form": "live_action",
-    "ai_generated": "no",
-    "ai_label": "none",
-    "episode_s_min": "90",
-    "special_subjects": "none",
-    "co_review": "no",
-    "uploader": "organisation",
-    "platform_review": "yes",
-    "provider_until": "2030-12-31",
-    "version": "approved",
-    "rerun": "no",
-    "reviewed_on": "2025-03-01",
-    "access": "free",
-    "main_push": "no",
-    "watch": "none",
-    "minor_impact": "none",
-    "minors_pool": "yes",
-    "human_review": "yes",
-    "account_grade": "b",
-    "support": "none",
-    "plan": "none",
-}
-ROOM: Row = {
-    "kind": "room",
-    "room_grade": "b",
-    "anchor_grade": "b",
-    "rated_on": "2026-11-23",
-    "restriction": "none",
-    "category": "music",
-    "category_review": "yes",
-    "merchant": "no_commerce",
-    "out_of_scope": "no",
-    "advance_report": "not_owed",
-    "monitoring": "not_owed",
-    "score_basis": "mixed",
-    "metric_fraud": "no",
-    "minor_impact": "none",
-    "minors_pool": "no",
-    "human_review": "yes",
-    "account_grade": "b",
-}
-
-
 def drama(**columns: str) -> Row:
     """Return a row of text, as in an import file: a drama with every paper in order.
 
     Its number is one of its document unless given.
     """
-    told = DRAMA | columns
-    return {"document_number": NUMBERS.get(told["document"], "")} | told
+    return good_row({"kind": "drama"} | columns, TODAY, "drama")
 
 
 def room(**columns: str) -> Row:
     """Return a row of text: a live room well rated yesterday, with no order against it."""
-    return ROOM | columns
+    return good_row({"kind": "room"} | columns, TODAY, "room")
 
 
 def video(**columns: str) -> Row:
     """Return a row of text: an ordinary video, which no rule about dramas or rooms concerns."""
-    return {"kind": "video", "minor_impact": "none", "human_review": "yes"} | columns
+    return good_row({"kind": "video"} | columns, TODAY, "video")
 
 
 def themes(aliases: Mapping[str, str] | Vocabulary | None = None) -> Vocabulary:

@@ -8,7 +8,8 @@ import pytest
 from constraints import faults
 from constraints.errors import PolicyError, UnknownSurfaceError
 from constraints.page import ViewerClass
-from constraints.policy import FILE_BYTES_MAX, RULES_MAX, WEIGHT_RANGE, parse_policy
+from constraints.policy import RULES_MAX, WEIGHT_RANGE, parse_policy
+from constraints.toml_text import FILE_BYTES_MAX
 from tests import make
 
 FOLDER = Path(__file__).parent / "policies_bad"
@@ -38,7 +39,8 @@ def test_mistake_is_named_with_file_place_and_fault(path: Path) -> None:
 
 
 def test_every_wording_of_a_mistake_has_its_file() -> None:
-    expected = "\n".join(path.read_text(encoding="utf-8").partition("\n")[0] for path in BAD)
+    files = [*BAD, *FOLDER.with_name("cases_bad").glob("*.toml")]
+    expected = "\n".join(path.read_text(encoding="utf-8").partition("\n")[0] for path in files)
     for words in faults._WORDS.values():
         pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(words))
         assert re.search(f": {pattern}|` {pattern}", expected), words

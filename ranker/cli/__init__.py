@@ -7,7 +7,16 @@ from pydantic import ValidationError
 
 from constraints.errors import GovernanceError
 from constraints.faults import place_and_fault
-from ranker.cli import costs, facts, law, law_changes, law_document, policy, serve  # noqa: F401 -- they add their commands
+from ranker.cli import (  # noqa: F401 -- they add their commands
+    cases,
+    costs,
+    facts,
+    law,
+    law_changes,
+    law_document,
+    policy,
+    serve,
+)
 from ranker.cli.shared import app, fail
 from ranker.settings import Settings
 
