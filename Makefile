@@ -59,6 +59,12 @@ law-document: $(DEV_DEPS) $(PROJECT) ## write docs/law.md anew from the law, the
 proto: $(DEV_DEPS) ## write ranker/v1 anew from proto/
 	$(BIN)/python proto/generate.py
 
+.PHONY: schemas
+
+schemas: $(PROJECT) ## write docs/schemas anew, for editors of policies and cases
+	$(BIN)/slotwarden policy schema --of policy > docs/schemas/policy.json
+	$(BIN)/slotwarden policy schema --of cases > docs/schemas/cases.json
+
 # dev first: run.txt then takes its pins, so that one .venv can serve both.
 # The two names on standard input let `make run` install the project without fetching a build tool.
 lock: .venv/bin/python ## write .ci/lock anew from pyproject.toml (fetches uv)

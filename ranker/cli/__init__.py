@@ -15,6 +15,7 @@ from ranker.cli import (  # noqa: F401 -- they add their commands
     law_changes,
     law_document,
     policy,
+    schema,
     serve,
 )
 from ranker.cli.shared import app, fail
