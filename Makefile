@@ -76,10 +76,13 @@ lock: .venv/bin/python ## write .ci/lock anew from pyproject.toml (fetches uv)
 realpages: $(COMPILED) ## measure on the shapes of real pages
 	$(BIN)/python -m loadtests.realpages
 
-.PHONY: bench-engine bench-oracle prove-engine bench-growth
+.PHONY: bench-engine bench-oracle prove-engine prove-explain bench-growth
 
 bench-engine: $(DEV_DEPS) $(COMPILED) ## measure the engine against proven optima and its peers
 	$(BIN)/python -m loadtests.bench $(BENCH_FLAGS)
+
+prove-explain: $(DEV_DEPS) $(COMPILED) ## try what explanations state on 1,000 decisions
+	EXPLAIN_DECISIONS=1000 $(BIN)/python -m pytest -q -n 0 tests/test_explain.py -k happens
 
 bench-oracle: $(DEV_DEPS) $(COMPILED) ## prove the optima that bench-engine needs, ahead of it
 	$(BIN)/python -m loadtests.bench.optima

@@ -83,6 +83,15 @@ def rule_costs(offer: Offer, page: Page, policy: Policy, rounds: int = ROUNDS["d
     return replace(costs, rules=tuple(sorted(found, key=lambda rule: -rule.cost)))
 
 
+def rule_cost(
+    offer: Offer, page: Page, policy: Policy, rule_id: str, rounds: int = ROUNDS["default"]
+) -> float:
+    """Return the worth a page would gain without one rule, in the unit of `Costs`."""
+    rules = tuple(rule for rule in policy.rules if rule.id != rule_id)
+    lawful = _worth(offer, _slate(offer, page, policy, rounds))
+    return _worth(offer, _slate(offer, page, replace(policy, rules=rules), rounds)) - lawful
+
+
 def _slate(offer: Offer, page: Page, policy: Policy, rounds: int) -> IntArray:
     if not offer.holds(policy.compiled, page.day):
         offer = offer.compiled(policy.compiled, page.day)

@@ -170,6 +170,15 @@ class FactStore:
         ).fetchone()
         return found[0] if found else None
 
+    def changed_us(self, key: str) -> int:
+        """Return when a subject last changed, by its id or a candidate's, 0 for an unknown one."""
+        alias = self._newest("candidate", key)
+        subject = json.loads(alias)["subject_id"] if alias else key
+        found = self._db.execute(
+            "SELECT max(at_us) FROM change WHERE entity = 'subject' AND id = ?", (subject,)
+        ).fetchone()
+        return int(found[0] or 0)
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")

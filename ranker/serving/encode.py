@@ -38,7 +38,7 @@ def encode(
         seam_unverified: the page was judged as the first of its surface.
         facts_strict: facts were too old to trust.
     """
-    writer = _Writer(asked, policy, themes)
+    writer = Writer(asked, policy, themes)
     message = out.Decision(
         placements=[
             out.Placement(
@@ -112,7 +112,7 @@ def encode(
     return message
 
 
-class _Writer:
+class Writer:
     """Writes reasons and findings, and collects the rules they name with their sources."""
 
     def __init__(self, asked: Asked, policy: Policy, themes: Sequence[str]) -> None:
@@ -133,6 +133,7 @@ class _Writer:
         return self.themes[group] or "unknown"
 
     def reasons(self, reasons: Iterable[Reason]) -> list[out.Reason]:
+        """Write reasons."""
         return [
             out.Reason(
                 rule_id=self.cite(r.rule_id, r.source),
@@ -147,6 +148,7 @@ class _Writer:
         ]
 
     def findings(self, violations: Iterable[Violation]) -> list[out.Finding]:
+        """Write what a judge found."""
         return [
             out.Finding(
                 rule_id=self.cite(v.rule_id),
@@ -159,6 +161,7 @@ class _Writer:
         ]
 
     def citations(self) -> list[out.Citation]:
+        """Write every rule named so far with each row of the law it was named for."""
         found = []
         for rule_id, source in sorted(self.cited):
             row = law_rows()[source]

@@ -15,6 +15,7 @@ from constraints.errors import GovernanceError, OverloadedError
 from constraints.govern import Solver
 from constraints.solve import solve
 from ranker.audit.log import DecisionLog
+from ranker.explaining import Explainer
 from ranker.serving.page_token import load_keys
 from ranker.serving.service import RerankService
 from ranker.serving.state import State
@@ -22,9 +23,10 @@ from ranker.serving.status import to_status
 from ranker.serving.warming import warm_up
 from ranker.settings import Settings
 from ranker.telemetry import REQUESTS, SECONDS, alarm, note
-from ranker.v1 import rerank_pb2
+from ranker.v1 import explain_pb2, rerank_pb2
 
 SERVICE: Final = rerank_pb2.DESCRIPTOR.services_by_name["RerankService"].full_name
+EXPLAIN: Final = explain_pb2.DESCRIPTOR.services_by_name["ExplainService"].full_name
 _ASIDE: Final = "refuse"  # threads that answer what finds no place, health probes too
 _STREAMS_MAX: Final = 1_024  # LIMIT: streams left open beside the calls; they hold up no call
 _WIRE_BYTES_MAX: Final = 8 * 1024 * 1024  # LIMIT: above it gRPC refuses before we see a byte
@@ -105,10 +107,15 @@ class Server:
             options=_OPTIONS,
             maximum_concurrent_rpcs=settings.calls_max + _STREAMS_MAX,
         )
-        self._grpc.add_generic_rpc_handlers((_handler("Rerank", self._rerank),))
+        self.explainer = Explainer(settings, self.state, keys)
+        handlers = (
+            _handler(SERVICE, "Rerank", self._rerank),
+            _handler(EXPLAIN, "Explain", self._explain),
+        )
+        self._grpc.add_generic_rpc_handlers(handlers)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._grpc)
         if settings.reflection:
-            names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            names = (SERVICE, EXPLAIN, health.SERVICE_NAME, reflection.SERVICE_NAME)
             add: Any = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
             add(_Reflection(names), self._grpc)
         self._say(serving=False)
@@ -189,6 +196,18 @@ class Server:
             REQUESTS.labels(reason).inc()
             SECONDS.observe(time.perf_counter() - begun)
 
+    def _explain(self, data: bytes, context: grpc.ServicerContext) -> bytes:
+        reason = "OK"
+        try:
+            return self.explainer.explain(data).SerializeToString(deterministic=True)
+        except Exception as error:  # the same shield
+            reason = error.reason if isinstance(error, GovernanceError) else "INTERNAL"
+            self._report(error, reason)
+            context.abort_with_status(to_status(error))
+            raise AssertionError("abort raises") from error
+        finally:
+            REQUESTS.labels(reason).inc()
+
     def _report(self, error: Exception, reason: str) -> None:
         if not self.log.is_healthy:
             self._say(serving=False)
@@ -196,8 +215,8 @@ class Server:
             alarm(reason, "a call failed through our own fault", fault=repr(error))
 
 
-def _handler(method: str, call: Any) -> grpc.GenericRpcHandler:
+def _handler(service: str, method: str, call: Any) -> grpc.GenericRpcHandler:
     # No deserialiser: parse errors are ours to word, and gRPC's own would tell too much.
     return grpc.method_handlers_generic_handler(
-        SERVICE, {method: grpc.unary_unary_rpc_method_handler(call)}
+        service, {method: grpc.unary_unary_rpc_method_handler(call)}
     )
