@@ -1,9 +1,12 @@
 """Facts as text: how rows of an import file, a case or a request are read into columns."""
 
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import date
 from enum import IntEnum
+from functools import cache
+from importlib.resources import files
 from itertools import pairwise
 from typing import Any, Final
 
@@ -21,8 +24,8 @@ from constraints.facts import (
     subject_keys,
 )
 from constraints.record_facts import issuers_of, number_form
-from constraints.terms import Document, DocumentStatus, Listing, NumberForm
-from constraints.vocabulary import Vocabulary
+from constraints.terms import Document, DocumentStatus, Listing, NumberForm, Trope
+from constraints.vocabulary import Vocabulary, group_name
 
 TEXT_CHARS_MAX: Final = 512  # LIMIT: characters a value
 NUMBERS: Final = "document_number"
@@ -86,12 +89,27 @@ def parse_row(row: Mapping[str, str], themes: Vocabulary) -> dict[str, Any]:
     for start, end in _TERMS:
         if values.get(start, DAY_MIN) >= values.get(end, DAY_MAX):
             raise FactError(end, f"is before {start}")
+    if "themes" in values:
+        values["tropes"] = _tropes(_parts(row["themes"]), themes)
     numbers = (row.get(NUMBERS) or "").strip()
     if numbers:
         values["number"] = number_form(numbers, values.get("document", 0))
         values["issuers"] = subject_keys(issuers_of(numbers)[:ISSUERS_MAX]).tolist()
         _trust_no_contradiction(values)
     return values
+
+
+def _tropes(tags: Iterable[str], themes: Vocabulary) -> int:
+    """Return the flags of the tropes among tags, under their own names or those of their themes."""
+    names = {name for tag in tags for name in (tag, themes.aliases.get(tag, tag))}
+    found = (trope for trope, known in _known_tropes().items() if not names.isdisjoint(known))
+    return sum(1 << trope - 1 for trope in found) or 1 << Trope.NONE - 1
+
+
+@cache
+def _known_tropes() -> dict[Trope, frozenset[str]]:
+    told = tomllib.loads(files("constraints").joinpath("tropes.toml").read_text(encoding="utf-8"))
+    return {Trope[name.upper()]: frozenset(names) for name, names in told.items()}
 
 
 def _trust_no_contradiction(values: dict[str, Any]) -> None:
@@ -112,6 +130,8 @@ def _parse_value(name: str, text: str, themes: Vocabulary) -> Any:
     meta = _META[name]
     if "listings" in meta:
         return parse_listings(text)
+    if "labels" in meta and meta["width"] == 1:
+        return [themes.number(group_name(name, text))]
     if "labels" in meta:
         numbers = sorted({themes.number(tag) for tag in _parts(text)})
         if len(numbers) > THEMES_MAX:

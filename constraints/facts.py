@@ -36,6 +36,7 @@ from constraints.terms import (
     ScoreBasis,
     SpecialSubject,
     Support,
+    Trope,
     Uploader,
     Version,
     Watch,
@@ -127,6 +128,11 @@ def _amount(dtype: type, most: int, **meta: Any) -> Any:
     return _column(dtype, amount=most, **meta)
 
 
+def _label() -> Any:
+    """Declare one name of a group, as its number in the vocabulary; 0 unknown."""
+    return _column(np.int32, width=1, labels=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Columns of equal length n. Every rule reads these and nothing else about a candidate.
@@ -168,7 +174,10 @@ class Facts:
         advance_report, monitoring: what notice 78 asks before and during.
         score_basis: what its utility was worked out from; metric_fraud: `YesNo`.
         listings: (n, LISTINGS_MAX) int64 entries of dated lists, see `listing`, then 0.
-        themes: (n, THEMES_MAX) int16 numbers of canonical themes, then 0.
+        tropes: flags `Trope` of its themes.
+        series, provider, duplicate: (n, 1) int32 numbers of the series, of who provides it, and of
+            those it is nearly the same as; 0 unknown.
+        themes: (n, THEMES_MAX) int32 numbers of canonical themes, then 0.
     """
 
     is_registered: BoolArray = _column(np.bool_, internal=True)
@@ -228,7 +237,11 @@ class Facts:
     score_basis: IntArray = _words(ScoreBasis)
     metric_fraud: IntArray = _words(YesNo)
     listings: IntArray = _column(np.int64, width=LISTINGS_MAX, listings=True, lists=Listing)
-    themes: IntArray = _column(np.int16, width=THEMES_MAX, labels=True)
+    tropes: IntArray = _flags(Trope, internal=True)
+    series: IntArray = _label()
+    provider: IntArray = _label()
+    duplicate: IntArray = _label()
+    themes: IntArray = _column(np.int32, width=THEMES_MAX, labels=True)
 
     def __len__(self) -> int:
         return len(self.kind)

@@ -33,6 +33,7 @@ RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Level = Annotated[int, Field(ge=HARD, le=LEVEL_MAX)]
 SoftLevel = Annotated[int, Field(ge=1, le=LEVEL_MAX)]
+Labels = Literal["", "themes", "series", "provider", "duplicate"]
 Share = Annotated[float, Field(gt=0, le=1)]
 Value = TypeVar("Value")
 
@@ -95,12 +96,9 @@ class Rule(Strict):
         surfaces, terminals, viewer_classes: scope; empty means all.
         personalised: scope: only pages that are, or are not, personally recommended.
         since, until: first day in force, and the first day no longer in force.
-        labels: column of facts whose labels are the rule's groups, `themes` or none. A row without
-            a label is in group 0, and without a column every row that counts is.
         counted: verdicts that count in the groups.
     """
 
-    labels: ClassVar[Literal["", "themes"]] = ""
     counted: ClassVar[frozenset[int]] = frozenset()
 
     id: RuleId
@@ -125,6 +123,14 @@ class Rule(Strict):
                 if days != sorted(set(days)):
                     raise ValueError(f"{name}: the dates of its entries must rise")
         return self
+
+    @property
+    def labels(self) -> Labels:
+        """Column of facts whose labels are the rule's groups, or none.
+
+        A row without a label is in group 0, and without a column every row that counts is.
+        """
+        return ""
 
     def applies(self, page: Page) -> bool:
         """Tell whether the rule is in force on the page, by scope and day."""

@@ -187,6 +187,16 @@ class Watch(IntEnum):
     CHILD_ADULTISED = 6
 
 
+class Trope(IntEnum):
+    """Tropes that tips of the regulator name (2024-11 to 2026-01); read from themes, never told."""
+
+    UNKNOWN = 0
+    NONE = 1
+    TYCOON = 2
+    CHILD = 3
+    ABSURD = 4
+
+
 class MinorImpact(IntEnum):
     """Kinds of information that may harm minors (classification measures of 2026)."""
 

@@ -12,7 +12,7 @@ from loadtests.statute import NO_THEME, Known, Law, Ledger, Rule, View
 
 LEVELS: Final = range(1, 7)
 EMPTY: Final = -1
-CAPPING: Final = ("theme_cap", "quota")
+CAPPING: Final = ("theme_cap", "group_cap", "quota")
 Slate: TypeAlias = list[int]
 """Candidate of each slot, `EMPTY` for none."""
 
@@ -37,10 +37,14 @@ class Cap:
         """Tell whether a candidate is counted at all."""
         if self.rule["type"] == "quota":
             return as_said(self.rule["of"], one, self.today, unknown=True)
-        return not self.rule.get("kinds") or one.kind in self.rule["kinds"]
+        is_apart = self.rule.get("unknown") == "alone" and not one.row.get(self.rule["by"])
+        is_of_kind = not self.rule.get("kinds") or one.kind in self.rule["kinds"]
+        return is_of_kind and not is_apart
 
     def labels(self, one: Known) -> frozenset[str]:
         """Return under what a candidate is counted; a quota knows one group alone."""
+        if self.rule["type"] == "group_cap":
+            return frozenset((one.row.get(self.rule["by"], ""),))
         return frozenset((NO_THEME,)) if self.rule["type"] == "quota" else one.themes
 
     def themes(self, standing: Mapping[int, Known], run: range) -> Counter[str]:
@@ -186,7 +190,7 @@ def plain_greedy(case: Case) -> Slate:
 
 def level(rule: Rule) -> int:
     """Return how precious a counting rule is: 0 hard, 1 the most precious of the soft ones."""
-    return int(rule.get("level", {"theme_cap": 2, "quota": 3}.get(rule["type"], 4)))
+    return int(rule.get("level", {"theme_cap": 2, "group_cap": 2, "quota": 3}.get(rule["type"], 4)))
 
 
 def prepare(page: Mapping[str, Any], ledger: Ledger, law: Law, today: str, *, aged: bool) -> Case:

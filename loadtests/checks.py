@@ -160,8 +160,8 @@ def _holds(case: Case, move: Mapping[str, Any], reason: Mapping[str, Any]) -> bo
             return one in case.sunk
         case "capped":
             group = NO_THEME if reason["group"] == "unknown" else reason["group"]
-            themes = case.candidates[one].themes
-            return group in themes or any(c.rule["id"] == rule_id for c in case.caps if not group)
+            caps = [cap for cap in case.caps if cap.rule["id"] == rule_id]
+            return any(group in cap.labels(case.candidates[one]) for cap in caps)
         case "weighted":
             due = case.factors.get(rule_id, {one: 1.0})[one]
             return due != 1 and isclose(due, reason["ratio"], rel_tol=_CLOSE)

@@ -81,7 +81,7 @@ COLUMNS: Final = (
     "anchor_grade", "rated_on", "restriction", "restriction_from", "restriction_until", "themes",
     "investment_cny", "filed_on", "ai_generated", "ai_label", "provider_until", "reviewed_on",
     "merchant", "qualified_until",
-    *dict.fromkeys((*PAPERS, *ROOM_PAPERS)),
+    "series", "provider", "duplicate", *dict.fromkeys((*PAPERS, *ROOM_PAPERS)),
 )  # fmt: skip
 NUMBERS: Final = {  # made up; only their form and their issuer count
     "licence": "（京）网微剧审字（2026）第99000001号",
@@ -205,6 +205,9 @@ def _drama(row: Row, may_be_drama: bool, seed: int, today: date) -> Row:
 def _papers(document: str, draw: Random, today: date) -> Row:
     """Draw the papers of a drama; its money fits its document but for 3 in 100."""
     row = {name: _draw(draw, shares) for name, shares in PAPERS.items()}
+    row |= {"series": f"series {draw.randrange(400)}" if draw.random() < 0.9 else ""}
+    row |= {"provider": f"provider {draw.randrange(60)}" if draw.random() < 0.95 else ""}
+    row |= {"duplicate": f"work {draw.randrange(200)}" if draw.random() < 0.1 else ""}
     fits = {"licence": 700_000, "bureau_filing": 200_000}.get(document, 50_000)
     money = fits * draw.choices((1, 40), (97, 3))[0]
     row["investment_cny"] = str(money) if draw.random() < 0.98 else ""

@@ -56,6 +56,10 @@ _FIELDS: Final = {
     },
     "fact_required": {"of", "needs", "slots", "first_slots", "measure", "in_doubt"},
     "fact_weight": {"steps"},
+    "group_cap": {
+        "by", "unknown", "most_in_window", "window_slots", "most_on_page", "most_share_of_page",
+        "most_on_first_screen", "kinds", "level",
+    },
     "theme_cap": {
         "most_in_window", "window_slots", "most_on_page", "most_share_of_page",
         "most_on_first_screen", "kinds", "level",
@@ -102,7 +106,7 @@ class Ledger:
         if row is None:
             none = frozenset((NO_THEME,))
             return Known(declared or "drama", False, {}, none, is_told=bool(declared))
-        row = _uncontradicted(row)
+        row = {**_uncontradicted(row), "tropes": "none" if row.get("themes") else ""}
         if aged:
             row = {name: "" if name in _AGEING else text for name, text in row.items()}
         tags = (tag.strip() for tag in row.get("themes", "").split("|"))

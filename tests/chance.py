@@ -130,6 +130,9 @@ def _details(rng: random.Random, day: date) -> make.Row:
         told[name] = (day + timedelta(rng.choice([-400, -30, -1, 0, 1, 30]))).isoformat()
     told["investment_cny"] = str(rng.choice([1, 299_999, 300_000, 800_000, 1_000_000, 3_000_000]))
     told["episode_s_min"] = str(rng.choice([60, 899, 900, 1199, 1200]))
+    told["series"] = rng.choice(["s1", "s2", "s3"])
+    told["provider"] = rng.choice(["p1", "p2", "p3"])
+    told["duplicate"] = rng.choice(["d1", "d2", "d3"])
     told["document_number"] = rng.choice(["", f"({rng.choice(PLATFORMS)})网微剧备字(2025)第1号"])
     told["listings"] = "|".join(
         f"{word}:{(day + timedelta(a)).isoformat()}..{(day + timedelta(b)).isoformat()}"

@@ -39,7 +39,7 @@ def unlawful_slots(
             return _first_screen(rule, shown, standing, page, today)
         case "room_rating":
             return {s for s, row in shown.items() if _banned(rule, row, page, today)}
-        case "theme_cap":
+        case "theme_cap" | "group_cap":
             return _crowded(rule, shown, standing, page, aliases)
         case "supported_boost" | "fact_weight" | "must_show":
             return set()  # they move nobody out
@@ -101,6 +101,8 @@ def _one_as_said(name: str, told: Any, row: Row, today: date, unknown: bool) -> 
         text = _number(row)
     if name == "document":
         text = _document(row)
+    if name == "tropes" and row.get("themes"):
+        text = "tycoon" if {"霸总", "总裁"} & set(row["themes"].split("|")) else "none"
     if name == "document_status" and _number(row) == "contradictory" and text == "verified":
         text = ""
     if not text:
@@ -335,6 +337,13 @@ def _themes(row: Row, aliases: Mapping[str, str]) -> set[str]:
     return {aliases.get(tag, tag) for tag in tags} or {"unknown"}
 
 
+def _groups(rule: Rule, row: Row, aliases: Mapping[str, str]) -> set[str]:
+    if rule.type == "theme_cap":
+        return _themes(row, aliases)
+    named = row.get(rule.by) or ""
+    return {named or "unknown"} if named or rule.unknown == "together" else set()
+
+
 def _crowded(
     rule: Rule,
     shown: Mapping[int, Row],
@@ -358,8 +367,9 @@ def _crowded(
     found: set[int] = set()
     everything = [*standing.items(), *shown.items()]
     for most, place in places:
-        for theme in {t for row in shown.values() for t in _themes(row, aliases)}:
-            here = [at for at, row in everything if at in place and theme in _themes(row, aliases)]
+        for theme in {t for row in shown.values() for t in _groups(rule, row, aliases)}:
+            told = [(at, _groups(rule, row, aliases)) for at, row in everything if at in place]
+            here = [at for at, groups in told if theme in groups]
             counted = [at for at in here if _kind(everything, at) in (rule.kinds or _KINDS)]
             ours = sorted(set(counted) & set(shown))
             if len(counted) > most:

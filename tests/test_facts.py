@@ -24,8 +24,8 @@ from constraints.facts import (
     subject_keys,
     unpack_listings,
 )
-from constraints.terms import DocumentStatus, Grade, Kind, Listing, NumberForm, Support
-from constraints.vocabulary import Vocabulary
+from constraints.terms import DocumentStatus, Grade, Kind, Listing, NumberForm, Support, Trope
+from constraints.vocabulary import NAMES_MAX, Vocabulary, shown_name
 from tests import chance, make
 
 _META = {f.name: f.metadata for f in fields(Facts) if f.name in COLUMNS}
@@ -35,6 +35,7 @@ AMOUNTS = ["investment_cny", "episode_s_min"]
 UNTIL = ["document_until", "support_until", "restriction_until"]
 FROM = [name.replace("_until", "_from") for name in UNTIL]
 THROUGH = ["provider_until", "qualified_until"]
+GROUPS = ["series", "provider", "duplicate"]
 DATES = [*FROM, *UNTIL, *THROUGH, "plan_listed_on", "rated_on", "filed_on", "reviewed_on"]
 NO_DATES = [
     *("2026-9-1", "20260901", "2026-W36-2", "01.09.2026", "2026/09/01", "2026-13-01", "2026-02-30"),
@@ -58,7 +59,7 @@ def columns(table: Facts) -> dict[str, list[object]]:
 
 
 def test_every_column_of_a_row_is_tried_below() -> None:
-    tried = [*ENUMS, *FLAGS, *AMOUNTS, *DATES, "listings", "themes"]
+    tried = [*ENUMS, *FLAGS, *AMOUNTS, *DATES, *GROUPS, "listings", "themes"]
     assert sorted(COLUMNS) == sorted(tried)
     assert "number" not in COLUMNS, "it is read from document_number"
 
@@ -234,9 +235,29 @@ def test_aliases_have_the_number_of_their_theme() -> None:
 def test_themes_of_a_row_are_sorted_and_counted_once() -> None:
     themes = Vocabulary({"总裁": "霸总"})
     row = {"themes": " 甜宠 | 总裁 || 霸总|甜宠| "}
-    assert parse_row(row, themes) == {"themes": [1, 2]}
+    assert parse_row(row, themes) == {"themes": [1, 2], "tropes": 1 << Trope.TYCOON - 1}
     table = read_facts([{"themes": "霸总|甜宠"}, row], themes)
     assert table.themes.tolist() == [[1, 2] + [0] * (THEMES_MAX - 2)] * 2
+
+
+def test_a_series_a_provider_and_a_theme_of_one_name_are_three_groups() -> None:
+    names = Vocabulary({"甲": "霸总"})
+    row = parse_row({"series": "甲", "provider": "甲", "duplicate": "甲", "themes": "甲"}, names)
+    told = [row[name] for name in (*GROUPS, "themes")]
+    assert told == [[1], [2], [3], [4]], "and an alias is one of themes alone"
+    assert [shown_name(names.names[number]) for (number,) in told] == ["甲", "甲", "甲", "霸总"]
+
+
+def test_tropes_are_read_from_tags_and_from_the_themes_they_stand_for() -> None:
+    names = Vocabulary({"总监": "霸总"})
+    for tags, tropes in (
+        ("豪门", [Trope.TYCOON]),
+        ("总监|甜宠", [Trope.TYCOON]),
+        ("萌宝|离谱", [Trope.CHILD, Trope.ABSURD]),
+        ("甜宠", [Trope.NONE]),
+    ):
+        assert parse_row({"themes": tags}, names)["tropes"] == sum(1 << t - 1 for t in tropes)
+    assert "tropes" not in parse_row({"themes": ""}, names), "unknown, not none"
 
 
 def test_row_may_have_twelve_themes_but_not_one_more() -> None:
@@ -247,15 +268,15 @@ def test_row_may_have_twelve_themes_but_not_one_more() -> None:
 
 def test_aliases_do_not_count_towards_the_limit_of_themes() -> None:
     themes = Vocabulary({f"alias {i}": "霸总" for i in range(30)})
-    assert parse_row({"themes": "|".join(themes.aliases)}, themes) == {"themes": [1]}
+    assert parse_row({"themes": "|".join(themes.aliases)}, themes)["themes"] == [1]
 
 
-def test_vocabulary_holds_as_many_themes_as_its_column_can_tell_apart() -> None:
-    themes = Vocabulary()
-    last = [themes.number(f"theme {i}") for i in range(32_000)][-1]
-    assert last == 32_000 <= np.iinfo(Facts.unknown(0).themes.dtype).max
+def test_a_vocabulary_holds_so_many_names_and_its_column_can_tell_them_apart() -> None:
+    themes = Vocabulary(names_max=100)
+    assert [themes.number(f"theme {i}") for i in range(100)][-1] == 100
+    assert np.iinfo(Facts.unknown(0).themes.dtype).max >= NAMES_MAX
     assert themes.number("theme 0") == 1
-    with pytest.raises(FactError, match=r"^themes: more than 32000 different themes$"):
+    with pytest.raises(FactError, match=r"^themes: more than 100 different names$"):
         parse_row({"themes": "one more"}, themes)
 
 

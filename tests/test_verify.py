@@ -35,6 +35,14 @@ CORRUPTED: dict[str, list[tuple[Any, ...]]] = {
         ({"slots": "page"},
          [video(), video(registered=False)], [0, -1, -1], [0, -1, 1], [2]),
     ],
+    "group_cap": [
+        ({"by": "series", "most_on_page": 1, "level": 0},
+         [video(series="x"), video(series="x")], [0, -1, -1], [0, -1, 1], [2]),
+        ({"by": "provider", "most_in_window": 1, "window_slots": 2, "level": 0},
+         [video(), video()], [0, -1, 1], [-1, 0, 1], [2]),
+        ({"by": "duplicate", "unknown": "alone", "most_on_first_screen": 1, "level": 0},
+         [video(duplicate="x"), video(duplicate="x")], [0, -1, 1], [0, 1, -1], [1]),
+    ],
     "theme_cap": [
         ({"most_on_page": 1, "level": 0},
          [video(themes="x"), video(themes="x")], [0, -1, -1], [0, -1, 1], [2]),

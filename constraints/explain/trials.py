@@ -12,7 +12,7 @@ from constraints.page import Page
 from constraints.rule import Rule
 
 VALUES_MAX: Final = 24  # LIMIT: values tried in one column
-NEVER: Final = frozenset(("kind", "subject", "themes"))
+NEVER: Final = frozenset(("kind", "subject", "themes", "series", "provider", "duplicate"))
 """Columns of which no change is proposed: which title it is, and of what kind and themes."""
 
 GRAVE: Final = frozenset(

@@ -16,6 +16,7 @@ ONE = np.uint64(1)
 ZERO = np.uint64(0)
 SIGN = np.uint64(1 << 63)
 BYTE = np.uint64(0xFF)
+DENSE_MAX = 4096  # labels of a column up to which a page may count each of them
 
 
 @kernel
@@ -36,20 +37,17 @@ def gather(
     for one in range(count):  # a loop of its own: the reads overlap
         classes[one] = class_of[rows[one]]
     eligible, tier, weight, weighted, scaled = _worth(open_positions, utility, classes, t)
+    own, others = _labels_of(rows, labels, t), _labels_of(standing_rows, labels, t)
+    counts = label_counts.copy()
+    names = _renumbered(own, others, counts, t)
     base = np.zeros(len(t.labels) + 1, np.int64)
     for family in range(len(t.labels)):
         column = t.labels[family]
-        base[family + 1] = base[family] + (1 if column < 0 else label_counts[column])
-    own = _labels_of(rows, labels)
+        base[family + 1] = base[family] + (1 if column < 0 else counts[column])
     number, group_label, group_family, occupied, members = _groups(
-        classes,
-        own,
-        class_of[standing_rows],
-        _labels_of(standing_rows, labels),
-        standing_at,
-        base,
-        t,
+        classes, own, class_of[standing_rows], others, standing_at, base, t
     )
+    _named(group_label, group_family, names, t)
     start = np.zeros(count + 1, np.int32)
     group_of = np.empty(members, np.int32)
     for one in range(count):
@@ -132,21 +130,66 @@ def _by_worth(weighted):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _labels_of(rows, labels):  # type: ignore[no-untyped-def]
-    """Copy the labels of some rows side by side: (columns, n, widest + 1) int16, then 0.
+def _labels_of(rows, labels, t):  # type: ignore[no-untyped-def]
+    """Copy the labels that some rule counts side by side: (columns, n, widest + 1) int32, then 0.
 
     Large catalogues lie outside the processor's caches; read one after the other, rows overlap.
     """
     widest = 0
     for column in labels:
         widest = max(widest, column.shape[1])
-    copied = np.zeros((len(labels), len(rows), widest + 1), np.int16)
+    copied = np.zeros((len(labels), len(rows), widest + 1), np.int32)
     for column in range(len(labels)):
+        if not (t.labels == column).any():
+            continue
         table = labels[column]
         for one in range(len(rows)):
             for place in range(table.shape[1]):
                 copied[column, one, place] = table[rows[one], place]
     return copied
+
+
+@kernel
+def _renumbered(own, others, counts, t):  # type: ignore[no-untyped-def]
+    """Give the labels of a column that has very many their ranks on this page, from 1, in place.
+
+    So that what a page costs does not grow with the series and providers of the catalogue. Returns
+    (columns, k) int32, the label of each rank; k is 0 where no column is numbered anew.
+    """
+    wanted = np.zeros(len(counts), np.bool_)
+    for family in range(len(t.labels)):
+        column = t.labels[family]
+        if column >= 0 and counts[column] > DENSE_MAX:
+            wanted[column] = True
+    most = own.shape[1] * own.shape[2] + others.shape[1] * others.shape[2] if wanted.any() else 0
+    names = np.zeros((len(counts), most), np.int32)
+    for column in range(len(counts)):
+        if not wanted[column]:
+            continue
+        distinct = np.unique(np.append(own[column].ravel(), others[column].ravel()))
+        first = 1 if len(distinct) > 0 and distinct[0] == 0 else 0
+        for rank in range(first, len(distinct)):
+            names[column, rank - first + 1] = distinct[rank]
+        counts[column] = len(distinct) - first + 1
+        for table in (own, others):
+            for one in range(table.shape[1]):
+                for place in range(table.shape[2]):
+                    label = table[column, one, place]
+                    if label > 0:
+                        rank = np.searchsorted(distinct, label) - first + 1
+                        table[column, one, place] = rank
+    return names
+
+
+@kernel
+def _named(group_label, group_family, names, t):  # type: ignore[no-untyped-def]
+    """Give groups of columns numbered anew their labels back."""
+    if names.shape[1] == 0:
+        return
+    for group in range(len(group_label)):
+        column = t.labels[group_family[group]]
+        if column >= 0 and names[column].any():
+            group_label[group] = names[column, group_label[group]]
 
 
 @inline

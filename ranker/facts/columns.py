@@ -109,11 +109,11 @@ def _file_name(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> str:
 
 def _read_header(path: Path) -> dict[str, Any]:
     try:
-        digest, _, body = path.read_bytes().partition(b"\n")
+        digest, _, rest = path.read_bytes().partition(b"\n")
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
-    body = body.removesuffix(b"\n")
-    if digest != xxhash.xxh3_128_hexdigest(body).encode():
+    body = rest.removesuffix(b"\n")
+    if body == rest or digest != xxhash.xxh3_128_hexdigest(body).encode():
         raise SettingsError(f"{path}: is damaged, or no header of columns")
     content: dict[str, Any] = json.loads(body)
     if content["format"] != FORMAT:

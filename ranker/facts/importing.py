@@ -18,7 +18,7 @@ ID_CHARS_MAX: Final = 128  # LIMIT: characters of an id
 ROWS_MAX: Final = 1_000_000  # LIMIT: rows of one file
 TEXT_COLUMNS: Final = (
     *("title", "document_number", "support_list", "plan_batch"),
-    *("provider", "program", "people"),
+    *("program", "people"),
 )
 """Columns of a subject that no rule reads: kept for people, or to find what concerns it."""
 

@@ -35,7 +35,8 @@ def code() -> str:
     """Return a digest of the code that reads facts: what other code saved is built anew."""
     law = Path(constraints.__file__).parent
     names = ("facts", "fact_text", "record_facts", "record_number", "terms", "vocabulary")
-    sources = [law / f"{name}.py" for name in names] + [law / "record_numbers.toml"]
+    sources = [law / f"{name}.py" for name in names]
+    sources += [law / "record_numbers.toml", law / "tropes.toml"]
     sources += sorted(Path(__file__).parent.glob("*.py"))
     return xxhash.xxh3_64_hexdigest(b"".join(path.read_bytes() for path in sources))
 

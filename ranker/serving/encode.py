@@ -8,6 +8,7 @@ from constraints.effects import Duty
 from constraints.law import law_rows
 from constraints.policy import Policy
 from constraints.rule import Violation
+from constraints.vocabulary import shown_name
 from ranker.serving.decode import Asked
 from ranker.v1 import decision_pb2 as out
 
@@ -128,9 +129,9 @@ class Writer:
 
     def _group(self, rule_id: str, group: int) -> str:
         rule = self.rules.get(rule_id)
-        if group < 0 or rule is None or rule.labels != "themes":
+        if group < 0 or rule is None or not rule.labels:
             return ""
-        return self.themes[group] or "unknown"
+        return shown_name(self.themes[group]) or "unknown"
 
     def reasons(self, reasons: Iterable[Reason]) -> list[out.Reason]:
         """Write reasons."""
