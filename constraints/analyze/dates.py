@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 from constraints.analyze.findings import Finding, Kind, finding
@@ -43,7 +44,7 @@ def dated(policy: Policy, today: date) -> Iterator[Finding]:
         versions[_subject(rule)].append(rule)
     for rules in versions.values():
         rules.sort(key=lambda rule: (rule.since or date.min, rule.id))
-        for earlier, later in zip(rules, rules[1:], strict=False):
+        for earlier, later in pairwise(rules):
             yield from _between(earlier, later)
 
 

@@ -68,12 +68,16 @@ class Told:
                 continue
             done.add(pair)
             zh, en = WORDS[kind]
+            rules = {rule.id: rule for rule in policy.compiled}
+            # Each row of the law needs a rule of its own, even where another row forbids more.
+            apart = kind == Kind.SHADOWED and rules[a].source != rules[b].source
             yield finding(
                 kind,
                 (a, b),
                 zh.format(b=f"`{b}`"),
                 en.format(b=f"`{b}`"),
                 _witness(relation, page, universe.told[row], policy),
+                "note" if apart else "",
             )
 
 
@@ -84,7 +88,7 @@ def _witness(relation: Relation, page: Page, row: Row, policy: Policy) -> str:
 
 def _refuted(relation: Relation, page: Page, universe: Universe, policy: Policy, row: int) -> bool:
     """Look for rows that refute a relation: those rule a decides, with what b reads altered."""
-    kind, a, b = relation
+    _, a, b = relation
     rules = {rule.id: rule for rule in policy.compiled}
     verdicts = rules[a].rows(universe.facts, page.day)
     at = [row, *np.flatnonzero(verdicts)[:: max(1, int((verdicts > 0).sum()) // TRIED_MAX)]]

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from constraints.errors import GovernanceError
 from constraints.faults import place_and_fault
 from ranker.cli import (  # noqa: F401 -- they add their commands
+    analyze,
     cases,
     costs,
     explain,
