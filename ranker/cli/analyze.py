@@ -1,6 +1,7 @@
 """`slotwarden policy analyze` and `diff`: what is wrong with a policy, and what changes."""
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
@@ -41,7 +42,8 @@ def policy_analyze(
         on = _day(day)
         found = _analyzed(files, on, data_dir)
     except OSError as error:
-        print(f"{error.filename}: {(error.strerror or str(error)).lower()}")
+        fault = (error.strerror or str(error)).lower()
+        print(f"{error.filename}: {fault}", file=sys.stderr)
         raise typer.Exit(2) from None
     found = [one for one in found if not only or one.kind in only]
     if sarif:
@@ -79,11 +81,10 @@ def _analyzed(files: dict[str, bytes], day: int, data_dir: Path | None) -> list[
 
 def sarif_of(found: Iterable[Finding], files: dict[str, bytes], lang: str) -> dict[str, Any]:
     """Write findings as SARIF 2.1.0, each at the line of its first rule's id."""
-    levels = {"error": "error", "warning": "warning", "note": "note"}
     results = [
         {
             "ruleId": one.kind.value,
-            "level": levels[one.severity],
+            "level": one.severity,
             "message": {"text": f"{', '.join(one.rule_ids)}: {one.told(lang)}"},
             "locations": [_location(one, files)],
         }
