@@ -41,9 +41,11 @@ def policy_analyze(
         files = read_files(_files(paths))
         on = _day(day)
         found = _analyzed(files, on, data_dir)
-    except OSError as error:
-        fault = (error.strerror or str(error)).lower()
-        print(f"{error.filename}: {fault}", file=sys.stderr)
+    except (OSError, PolicyError) as error:
+        fault = (
+            str(error) if isinstance(error, PolicyError) else f"{error.filename}: {error.strerror}"
+        )
+        print(fault, file=sys.stderr)
         raise typer.Exit(2) from None
     found = [one for one in found if not only or one.kind in only]
     if sarif:
