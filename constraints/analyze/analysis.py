@@ -49,7 +49,8 @@ def analyze(
         note of its own.
     """
     universe, z3 = universe_of(policy.compiled, day), solver_library()
-    seen, pairs, cache = _Seen(), Told(), {}
+    seen, pairs = _Seen(), Told()
+    cache: dict[tuple[str, int], IntArray] = {}
     pages = [page for on in days_of(policy, day) for page in pages_of(policy, on)]
     for at, page in enumerate(pages):
         asked = asked_on(page, policy, universe, cache)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -109,7 +110,9 @@ def _uncovered(caps: list[Asked], by: list[Asked]) -> list[int]:
 
 
 def _soft(asked: list[Asked]) -> tuple[object, ...]:
-    weight, sunk, duties = 1.0, False, 0
+    weight: Any = 1.0
+    sunk: Any = False
+    duties: Any = 0
     groups = set()
     pins = set()
     for one in asked:

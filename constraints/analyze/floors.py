@@ -1,5 +1,6 @@
 """Floors that cannot all be met beside the hard rules of a page, with a minimal core, by z3."""
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from constraints.effects import HARD
 def solver_library() -> Any:
     """Return z3, or None where the extra `analyze` is not installed."""
     try:
-        import z3
+        z3 = import_module("z3")
     except ImportError:
         return None
     return z3

@@ -90,6 +90,8 @@ def _refuted(relation: Relation, page: Page, universe: Universe, policy: Policy,
     """Look for rows that refute a relation: those rule a decides, with what b reads altered."""
     _, a, b = relation
     rules = {rule.id: rule for rule in policy.compiled}
+    if rules[a].model_copy(update={"id": b}) == rules[b]:
+        return False
     verdicts = rules[a].rows(universe.facts, page.day)
     at = [row, *np.flatnonzero(verdicts)[:: max(1, int((verdicts > 0).sum()) // TRIED_MAX)]]
     columns = columns_read(rules[b], page.day)

@@ -125,8 +125,8 @@ def policy_diff(
 
     Hard rules are compared first; `differs` means they allow the same and the soft ones do not.
     """
-    policies = [parse_policy(read_files(_files([path]))) for path in (before, after)]
-    found = compare(*policies, _day(day))
+    old, new = (parse_policy(read_files(_files([path]))) for path in (before, after))
+    found = compare(old, new, _day(day))
     if as_json:
         print_json([asdict(one) for one in found])
         return
