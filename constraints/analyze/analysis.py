@@ -74,7 +74,13 @@ def analyze(
         )
     if catalogue is not None:
         found += _catalogue(policy, day, catalogue)
-    found = [one for one in found if not _expired(one, policy, day)]
+    pairs_found = {frozenset(one.rule_ids) for one in found if one.kind == Kind.CONFLICTING}
+    found = [
+        one
+        for one in found
+        if not _expired(one, policy, day)
+        and not (one.kind == Kind.INFEASIBLE and frozenset(one.rule_ids) in pairs_found)
+    ]
     return sorted(found, key=lambda one: (one.kind, one.rule_ids))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from pydantic import BaseModel
 
-from constraints.cases.papers import good_row, own_labels
+from constraints.cases.papers import good_row
 from constraints.cases.rows import words
 from constraints.conditions import Amount, Conditions, Past
 from constraints.errors import FactError
@@ -29,6 +29,14 @@ INTERNAL: Final = tuple(
     name for name, meta in _META.items() if "internal" in meta and meta["enum"] is not None
 )
 """Columns of words that no row of text tells: worked out from a number, or from themes."""
+FOREIGN: Final = {
+    "platform_filing": "（别处）网微剧备字（2025）第99000001号",
+    "": "（别处）网微剧备字（2025）第99000001号",
+}
+"""Documents and numbers of a platform that no policy names."""
+LABELS: Final = tuple(name for name, meta in _META.items() if "labels" in meta)
+_OF_A_NUMBER: Final = frozenset(("document", "document_status", "document_number"))
+_READ: Final = frozenset((*COLUMNS, *INTERNAL, "issuers"))
 Told = tuple[tuple[str, str], ...]
 
 
@@ -55,22 +63,48 @@ def universe_of(rules: Iterable[Rule], day: int) -> Universe:
 
 
 def rows_of(rows: Iterable[Told], day: int) -> Universe:
-    """Read rows over good papers."""
+    """Read rows over good papers: the papers of a kind once, and then what each row tells."""
     told = tuple(rows)
-    on, themes = date_of(day), Vocabulary()
-    texts = [good_row(own_labels(f"r{at}") | dict(row), on) for at, row in enumerate(told)]
-    facts = read_facts(texts, themes)
-    for name in INTERNAL:
-        column, members = getattr(facts, name), _META[name]["enum"].__members__
-        for at, row in enumerate(told):
-            text = dict(row).get(name)
-            if text is not None:
-                number = int(members[text.upper()]) if text else 0
-                column[at] = 1 << number - 1 if "flags" in _META[name] and number else number
-    keys = subject_keys(dict(row).get("subject", f"r{at}") for at, row in enumerate(told))
-    registered = np.array(["registered" not in dict(row) for row in told], np.bool_)
+    on = date_of(day)
+    texts = [dict(row) for row in told]
+    kinds = sorted({row.get("kind", "drama") for row in texts})
+    papers = read_facts([good_row({"kind": kind}, on) for kind in kinds], Vocabulary())
+    facts = papers.take(np.array([kinds.index(row.get("kind", "drama")) for row in texts]))
+    for name in LABELS:  # a group of its own, so that no cap binds it
+        getattr(facts, name)[:, 0] = np.arange(1, len(texts) + 1)
+    for at, row in enumerate(texts):
+        _tell(facts, at, row, on)
+    keys = subject_keys(row.get("subject", f"r{at}") for at, row in enumerate(texts))
+    registered = np.array(["registered" not in row for row in texts], np.bool_)
     keys = np.where(registered, keys, np.uint64(0))
     return Universe(told, facts.with_columns(subject=keys, is_registered=registered))
+
+
+def _tell(facts: Facts, at: int, row: dict[str, str], on: date) -> None:
+    """Write what a row tells into its place of a table."""
+    if not row.keys().isdisjoint(_OF_A_NUMBER):  # they are read together, and may contradict
+        row = {name: text for name, text in good_row(row, on).items() if name in _OF_A_NUMBER} | row
+        row = {"number": "", "issuers": ""} | row
+    read = parse_row(row, Vocabulary())
+    for name in row.keys() & _READ | read.keys():
+        column = getattr(facts, name)
+        if name in INTERNAL and row.get(name):
+            value = _number_of(name, row[name])
+        elif name in read:
+            value = read[name]
+        else:
+            value = _META[name].get("empty", 0)
+        if column.ndim > 1:
+            column[at] = 0
+            column[at, : len(np.atleast_1d(value))] = value
+        else:
+            column[at] = value
+
+
+def _number_of(name: str, text: str) -> int:
+    """Return the number of a word that no row of text tells."""
+    number = int(_META[name]["enum"][text.upper()]) if text else 0
+    return 1 << number - 1 if "flags" in _META[name] and number else number
 
 
 def conditions_of(value: Any) -> Iterator[Conditions]:
@@ -186,25 +220,54 @@ def _rows(rules: list[Rule], day: int) -> Iterator[dict[str, str]]:
                 if not column.endswith(("_from", "_until")) or is_readable(told, day):
                     yield told
     yield from _paired(rules, day)
+    for document, number in FOREIGN.items():
+        for money in ("1", "200000"):
+            told = {"document": document, "document_number": number, "investment_cny": money}
+            yield {"kind": "drama"} | told
     for rule in rules:
-        for place in getattr(rule, "pins", ()):
-            yield from ({"kind": kind, "subject": place.id} for kind in KINDS)
-        met = [list(meeting(each, day)) for each in conditions_of(rule)]
-        for at, rows in enumerate(met):
-            for row in rows:
-                for told in (row, *(row | other[0] for other in met[:at])):
-                    if "kind" in told:
-                        yield told
-                    else:
-                        yield from ({"kind": kind} | told for kind in KINDS)
+        yield from _of_rule(rule, day)
+
+
+def _of_rule(rule: Rule, day: int) -> Iterator[dict[str, str]]:
+    """Yield whom a rule pins, whom its conditions are met by, and who lacks all it needs."""
+    for place in getattr(rule, "pins", ()):
+        yield from ({"kind": kind, "subject": place.id} for kind in KINDS)
+    met = [list(meeting(each, day)) for each in conditions_of(rule)]
+    for at, rows in enumerate(met):
+        for row in rows:
+            for told in (row, *(row | other[0] for other in met[:at])):
+                if "kind" in told:
+                    yield told
+                else:
+                    yield from ({"kind": kind} | told for kind in KINDS)
+    yield from _unmet(rule, day)
+
+
+def _unmet(rule: Rule, day: int) -> Iterator[dict[str, str]]:
+    """Yield rows a rule speaks of that have nothing of what it needs, known and unknown."""
+    of, needs = getattr(rule, "of", None), getattr(rule, "needs", ())
+    if of is None or not needs:
+        return
+    met = next(iter(meeting(of, day)), {})
+    columns = [need.told[0][0] for need in needs]
+    texts = [
+        [""] + [t for t in values_of(c, (rule,), day) if not _meets(rule, c, t)] for c in columns
+    ]
+    for told in islice(product(*texts), PRODUCT_MAX):
+        yield {"kind": "drama"} | met | dict(zip(columns, told, strict=True))
+
+
+def _meets(rule: Rule, column: str, text: str) -> bool:
+    """Tell whether a need of a rule names a text in a column."""
+    said = [dict(need.told).get(column) for need in getattr(rule, "needs", ())]
+    return any(isinstance(each, tuple) and text in each for each in said)
 
 
 def is_readable(told: dict[str, str], day: int) -> bool:
     """Tell whether a row is one an import would take: a term ends after it begins."""
-    if not any(name.endswith(("_from", "_until")) for name in told):
-        return True
+    terms = {name: text for name, text in told.items() if name.endswith(("_from", "_until"))}
     try:
-        parse_row(good_row(told, date_of(day)), Vocabulary())
+        parse_row(terms, Vocabulary())
     except FactError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Seconds to analyse the shipped rules repeated up to the most a policy may have.
+"""Seconds to analyse the shipped rules, and as many as a policy may have.
 
 `python -m loadtests.bench.analysis`
 """
@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.resources import files
 
 from constraints.analyze.analysis import analyze
-from constraints.policy import RULES_MAX, parse_policy
+from constraints.policy import RULES_MAX, Policy, parse_policy
 from ranker.serving.state import day_at
 
 
@@ -16,15 +16,31 @@ def main() -> None:
     """Print rules, findings and seconds."""
     folder = files("constraints") / "policies"
     policy = parse_policy({p.name: p.read_bytes() for p in folder.iterdir() if ".toml" in p.name})
-    rules = [
-        rule.model_copy(update={"id": f"{rule.id}-{at}"})
-        for at in range(RULES_MAX // len(policy.rules) + 1)
-        for rule in policy.rules
-    ]
     started = time.perf_counter()
-    found = analyze(replace(policy, rules=tuple(rules[:RULES_MAX])), _today())
+    found = analyze(policy, _today())
     seconds = time.perf_counter() - started
-    print(f"{RULES_MAX} rules, {len(found)} findings, {seconds:.1f} s")
+    print(f"{len(policy.rules)} rules as shipped, {len(found)} findings, {seconds:.1f} s")
+    most = _apps(policy)
+    started = time.perf_counter()
+    found = analyze(most, _today())
+    seconds = time.perf_counter() - started
+    print(f"{len(most.rules)} rules of several apps, {len(found)} findings, {seconds:.1f} s")
+
+
+def _apps(policy: Policy) -> Policy:
+    """Repeat the rules for the surfaces of further apps, up to the most a policy may have."""
+    surfaces, rules = dict(policy.surfaces), list(policy.rules)
+    for app in range(2, 1 + RULES_MAX // len(policy.rules) + 1):
+        surfaces |= {f"{name}-{app}": surface for name, surface in policy.surfaces.items()}
+        for rule in policy.rules:
+            own = tuple(f"{name}-{app}" for name in rule.surfaces or policy.surfaces)
+            rules.append(rule.model_copy(update={"id": f"{rule.id}-{app}", "surfaces": own}))
+    first = [
+        rule.model_copy(update={"surfaces": rule.surfaces or tuple(policy.surfaces)})
+        for rule in rules[: len(policy.rules)]
+    ]
+    told = (first + rules[len(policy.rules) :])[:RULES_MAX]
+    return replace(policy, surfaces=surfaces, rules=tuple(told))
 
 
 def _today() -> int:
