@@ -76,13 +76,13 @@ lock: .venv/bin/python ## write .ci/lock anew from pyproject.toml (fetches uv)
 realpages: $(COMPILED) ## measure on the shapes of real pages
 	$(BIN)/python -m loadtests.realpages
 
-.PHONY: bench-engine bench-oracle prove-engine prove-explain bench-growth
+.PHONY: bench-engine bench-oracle prove-engine prove-explain bench-growth bench-pack bench-analysis
 
 bench-engine: $(DEV_DEPS) $(COMPILED) ## measure the engine against proven optima and its peers
 	$(BIN)/python -m loadtests.bench $(BENCH_FLAGS)
 
 prove-explain: $(DEV_DEPS) $(COMPILED) ## try what explanations state on 1,000 decisions
-	EXPLAIN_DECISIONS=1000 $(BIN)/python -m pytest -q -n 0 tests/test_explain.py -k happens
+	EXPLAIN_DECISIONS=1000 $(BIN)/python -m pytest -q -n 0 tests/test_explain.py -k happens --timeout 3600
 
 bench-oracle: $(DEV_DEPS) $(COMPILED) ## prove the optima that bench-engine needs, ahead of it
 	$(BIN)/python -m loadtests.bench.optima
@@ -92,6 +92,12 @@ prove-engine: $(DEV_DEPS) $(COMPILED) ## judge a million pages; can be stopped a
 
 bench-growth: $(DEV_DEPS) $(COMPILED) ## measure pages as catalogue, rules and shapes grow
 	$(BIN)/python -m loadtests.bench.growth
+
+bench-pack: $(DEV_DEPS) $(COMPILED) ## measure what the whole pack costs a page, against thirteen rules
+	$(BIN)/python -m loadtests.bench.pack
+
+bench-analysis: $(DEV_DEPS) $(PROJECT) ## time the analysis of as many rules as a policy may have
+	$(BIN)/python -m loadtests.bench.analysis
 
 .PHONY: fuzz-numbers
 

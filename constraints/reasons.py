@@ -89,6 +89,8 @@ class Reasons:
     def _nowhere(self, because: Because) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return rule ids and sources of what keeps candidates of a class out of every slot."""
         ids, sources = because.blocked(self.program.open)
+        if not self._keepers:
+            return ids, sources
         kept = (r for slot, pins in self._keepers.items() if not because.barred(slot) for r in pins)
         pins = dict.fromkeys((r.rule_id, r.source) for r in kept)
         return (*ids, *(pin[0] for pin in pins)), (*sources, *(pin[1] for pin in pins))

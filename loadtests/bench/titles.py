@@ -48,6 +48,7 @@ NOON: Final = datetime(2026, 11, 24, 4, tzinfo=UTC)  # noon in Shanghai
 DAY: Final = day_of(NOON.date())
 NOW_US: Final = int(NOON.timestamp()) * 1_000_000
 THEMES: Final = 300
+PROVIDERS: Final = 5_000
 TEXT_CHARS: Final = 12  # of an id that is no number
 CANDIDATES: Final = 500
 _DRAMA_NUMBERS: Final[dict[str, Mapping[str, int]]] = {
@@ -103,6 +104,9 @@ def draw_facts(rng: Generator, count: int) -> Facts:
         restriction_from=_days(rng, is_room, -60, 0, DAY_MIN),
         restriction_until=_days(rng, is_room & ends, -30, 90, DAY_MAX),
         themes=_themes(rng, count),
+        series=_groups(rng, is_drama, 4 * PROVIDERS, 0.9),
+        provider=_groups(rng, is_drama, PROVIDERS, 0.98),
+        duplicate=_groups(rng, is_drama, 4 * PROVIDERS, 0.05),
         **_papers(rng, is_drama, is_room),
     )
 
@@ -139,6 +143,12 @@ def _days(rng: Generator, who: NDArray[np.bool_], first: int, last: int, others:
     """Draw days near the day of the requests; those who have none are given another value."""
     drawn = DAY + rng.integers(first, last, len(who), np.int32)
     return np.where(who, drawn, np.int32(others))
+
+
+def _groups(rng: Generator, who: NDArray[np.bool_], most: int, known: float) -> IntArray:
+    """Draw one of so many groups for a share of some rows; (count, 1) int32, 0 for none."""
+    drawn = rng.integers(1, most, len(who), np.int32)
+    return np.where(who & (rng.random(len(who)) < known), drawn, 0).astype(np.int32)[:, None]
 
 
 def _themes(rng: Generator, count: int) -> IntArray:
