@@ -43,17 +43,16 @@ class Because:
                         duties.append(Owed(duty, rule.id, source))
         self.weights, self.sinks, self._blocks = tuple(weights), tuple(sinks), blocks
         self.duties = tuple(duties)
-        self._named: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._named: tuple[int, tuple[tuple[str, ...], tuple[str, ...]]] = 0, ((), ())
         self._kept_out: dict[int, tuple[list[Reason], list[Reason]]] = {}
 
     def blocked(self, open_slots: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return rule ids and sources of the blocks on open slots."""
-        known = self._named.get(open_slots)
-        if known is None:
+        if self._named[0] != open_slots:  # one word alone is kept: callers choose which are open
             named = [reason for slots, reason in self._blocks if slots & open_slots]
-            known = tuple(r.rule_id for r in named), tuple(r.source for r in named)
-            self._named[open_slots] = known
-        return known
+            told = tuple(r.rule_id for r in named), tuple(r.source for r in named)
+            self._named = open_slots, told
+        return self._named[1]
 
     def barred(self, slot: int) -> tuple[Reason, ...]:
         """Return the blocks on a slot."""

@@ -21,6 +21,7 @@ from constraints.facts import (
     Facts,
     day_of,
     listing,
+    put,
     subject_keys,
 )
 from constraints.record_facts import issuers_of, number_form
@@ -59,11 +60,7 @@ def read_facts(
     table = Facts.unknown(len(parsed))
     for i, row in enumerate(parsed):
         for name, value in row.items():
-            column = getattr(table, name)
-            if column.ndim > 1:
-                column[i, : len(value)] = value
-            else:
-                column[i] = value
+            put(getattr(table, name), i, value)
     table.is_registered[:] = is_registered
     return table
 

@@ -92,6 +92,16 @@ def unpack_listings(entries: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     return entries >> 40, entries >> 20 & LAST_DAY, entries & LAST_DAY
 
 
+def put(column: NDArray[Any], row: int, value: Any) -> None:
+    """Write a value into a row of a column: a number, or the numbers of a column of several."""
+    if column.ndim > 1:
+        values = np.atleast_1d(np.asarray(value, column.dtype))
+        column[row] = 0
+        column[row, : len(values)] = values
+    else:
+        column[row] = value
+
+
 def _column(dtype: type, *, enum: type[IntEnum] | None = None, **meta: Any) -> Any:
     return field(metadata={"dtype": dtype, "enum": enum, **meta})
 

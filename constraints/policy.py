@@ -7,7 +7,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.resources import files
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import Field, ValidationError
@@ -159,6 +160,13 @@ def policy_of(files: Iterable[tuple[str, dict[str, Any]]]) -> Policy:
                 )
                 raise PolicyError(name, f"rules.{index}", fault)
     return Policy(surfaces, tuple(rules), limits, _digest(surfaces, rules, limits))
+
+
+@cache
+def shipped_policy() -> Policy:
+    """Return the policy shipped with this version."""
+    folder = files("constraints").joinpath("policies")
+    return parse_policy({p.name: p.read_bytes() for p in folder.iterdir() if ".toml" in p.name})
 
 
 def _load(name: str, content: bytes) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from google.protobuf.message import DecodeError
 
 from constraints.errors import OverloadedError, RequestError, quoted
 from constraints.explain import Change, Explanation, Verdict, explain
+from constraints.explain.trials import value_of
 from constraints.explain.words import issuers_named, value_text
 from constraints.facts import Facts, IntArray
 from constraints.offer import Candidates, Offer
 from constraints.policy import Policy
 from ranker.explained_words import said
-from ranker.facts.resolve import Source, resolve
+from ranker.facts.resolve import resolve
 from ranker.facts.store import FactStore
 from ranker.serving.decode import Asked, decode
 from ranker.serving.encode import Writer
@@ -59,13 +60,7 @@ class Explainer:
         candidate = _place(asked, message.candidate_id)
         using, now_us = self.state.in_use(), self.state.now_us()
         placed = build_page(asked, using.policy, self.keys, now_us)
-        source = Source(
-            using.snapshot,
-            using.facts_strict,
-            using.catalogue,
-            using.policy.compiled,
-            placed.page.day,
-        )
+        source = using.source(placed.page.day)
         offer, themes = resolve(
             source, asked.ids, asked.utility, asked.kinds, asked.inline, placed.standing
         )
@@ -152,7 +147,7 @@ def _change(change: Change, one: Facts, issuers: dict[int, str]) -> pb.SmallestC
         facts=[
             pb.FactChange(
                 column=edit.column,
-                before=value_text(edit.column, _held(one, edit.column), issuers),
+                before=value_text(edit.column, value_of(one, edit.column), issuers),
                 after=value_text(edit.column, edit.value, issuers),
             )
             for edit in change.edits
@@ -164,8 +159,3 @@ def _change(change: Change, one: Facts, issuers: dict[int, str]) -> pb.SmallestC
     if change.utility is not None:
         told.utility = change.utility
     return told
-
-
-def _held(one: Facts, column: str) -> int | tuple[int, ...]:
-    value = getattr(one, column)[0]
-    return tuple(int(each) for each in value if each) if np.ndim(value) else int(value)

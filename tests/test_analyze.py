@@ -3,7 +3,6 @@
 import json
 import sys
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +16,13 @@ from constraints.cases.reading import parse_cases
 from constraints.cases.running import run
 from constraints.errors import PolicyError
 from constraints.facts import Facts, day_of
-from constraints.policy import Policy, parse_policy
+from constraints.policy import parse_policy, shipped_policy
 from constraints.rule import Verdicts
 from ranker.cli import app
 from tests import make
 
 PLANTED = sorted((Path(__file__).parent / "bad_policies").glob("*.toml"))
 DAY = day_of(make.TODAY)
-
-
-def shipped() -> Policy:
-    folder = files("constraints") / "policies"
-    return parse_policy({p.name: p.read_bytes() for p in folder.iterdir() if ".toml" in p.name})
 
 
 @pytest.mark.parametrize("path", PLANTED, ids=lambda path: path.stem)
@@ -50,7 +44,7 @@ def test_a_planted_fault_is_found_with_a_witness_that_runs(path: Path) -> None:
 
 
 def test_shipped_policies_have_no_fault() -> None:
-    found = [one for one in analyze(shipped(), DAY) if one.severity != "note"]
+    found = [one for one in analyze(shipped_policy(), DAY) if one.severity != "note"]
     assert [(one.kind, one.rule_ids) for one in found] == []
 
 
@@ -78,7 +72,7 @@ def test_a_rule_whose_halves_differ_is_found() -> None:
 
 def test_without_z3_what_is_not_checked_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "z3", None)
-    found = analyze(replace(shipped(), rules=shipped().rules[:2]), DAY)
+    found = analyze(replace(shipped_policy(), rules=shipped_policy().rules[:2]), DAY)
     assert Kind.NOT_CHECKED in [one.kind for one in found]
 
 

@@ -15,10 +15,10 @@ from constraints.cases.reading import cases_of, parse_cases
 from constraints.cases.running import Outcome, run
 from constraints.decision import Move
 from constraints.errors import CaseError
+from constraints.policy import shipped_policy
 from constraints.rule import Violation
 from constraints.toml_text import FILE_BYTES_MAX, read_toml
 from tests import make
-from tests.test_cases import shipped
 
 FOLDER = Path(__file__).parent / "cases_bad"
 GOLDEN = FOLDER.with_name("cases")
@@ -194,7 +194,7 @@ def test_a_field_of_any_value_is_decided_or_refused_in_one_line() -> None:
     for _ in range(1500):
         try:
             for case in cases_of("odd.toml", oddly(raw[chance.integers(len(raw))], chance)):
-                differences(run(case, shipped()), exact=True)
+                differences(run(case, shipped_policy()), exact=True)
         except CaseError as error:
             refused.append(str(error))
     assert 500 < len(refused) < 1500

@@ -5,7 +5,6 @@ Nothing may come out that a case does not say.
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from constraints.cases.comparing import differences
 from constraints.cases.counting import acts_of, count, leaves_alone
 from constraints.cases.reading import Case, parse_cases
 from constraints.cases.running import Outcome, run
-from constraints.policy import Policy, parse_policy
+from constraints.policy import shipped_policy
 from constraints.rules import rule_types
 
 FOLDER = Path(__file__).parent / "cases"
@@ -23,14 +22,8 @@ CASES = [case for path in FILES for case in parse_cases(path.name, path.read_byt
 
 
 @cache
-def shipped() -> Policy:
-    folder = files("constraints") / "policies"
-    return parse_policy({p.name: p.read_bytes() for p in folder.iterdir() if ".toml" in p.name})
-
-
-@cache
 def outcome_of(at: int) -> Outcome:
-    return run(CASES[at], shipped())
+    return run(CASES[at], shipped_policy())
 
 
 @pytest.mark.parametrize(
@@ -66,6 +59,6 @@ def test_every_rule_type_acts_in_a_case_and_leaves_one_alone() -> None:
 
 
 def test_every_shipped_rule_acts_in_a_case_and_leaves_one_alone() -> None:
-    for one in count(shipped(), (outcome for _, outcome in _all())):
+    for one in count(shipped_policy(), (outcome for _, outcome in _all())):
         assert one.acts_in, f"no case shows what {one.rule_id} does"
         assert one.leaves_alone, f"no case shows what {one.rule_id} leaves alone"

@@ -34,8 +34,15 @@ def drawn(seed: int) -> tuple[Offer, Page, Policy]:
     return offer, instance.page, policy
 
 
-def test_gathering_equals_the_reference() -> None:
-    groups = 0
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """Return an array as catalogues hold theirs: kernels are compiled for such alone."""
+    array.setflags(write=False)
+    return array
+
+
+@pytest.mark.parametrize("spread", [1, 1_009], ids=["few labels", "as many as series"])
+def test_gathering_equals_the_reference(spread: int) -> None:
+    groups = widest = 0
     for seed in SEEDS:
         offer, page, policy = drawn(seed)
         catalogue = offer.catalogue
@@ -47,8 +54,8 @@ def test_gathering_equals_the_reference() -> None:
             np.array(offer.standing_rows, np.int32),
             np.array(offer.standing_at, np.int32),
             catalogue.steer.class_of,
-            catalogue.labels,
-            catalogue.label_counts,
+            tuple(_read_only(column * np.int32(spread)) for column in catalogue.labels),
+            _read_only((catalogue.label_counts - 1) * spread + 1),
             asked.tables,
         )
         ours, theirs = gather.gather(*arguments), gather_reference.gather(*arguments)
@@ -56,7 +63,9 @@ def test_gathering_equals_the_reference() -> None:
             assert mine.dtype == other.dtype, name
             assert mine.tolist() == other.tolist(), (seed, name)
         groups += len(ours.occupied)
+        widest = max(widest, *ours.group_label.tolist(), 0)
     assert groups > 100
+    assert (widest > gather.DENSE_MAX) == (spread > 1)
 
 
 WORTHS = {

@@ -10,9 +10,9 @@ import pytest
 
 from constraints.coverage import Standing, coverage, recalled_and_enforced, sources_of
 from constraints.law import LawRow, law_rows
+from constraints.policy import shipped_policy
 from ranker.cli import main
 from tests import make
-from tests.test_cases import shipped
 
 MATRIX = Path(__file__).parents[2] / "shared" / "regulations.md"
 ROW = r"^\| ((?:FS|LIC|AI|CNT|TTL|DIV|BST|LIV|MIN|USR|POP|EXP|LOG)-[0-9X]+) \|"
@@ -22,7 +22,7 @@ ROW = r"^\| ((?:FS|LIC|AI|CNT|TTL|DIV|BST|LIV|MIN|USR|POP|EXP|LOG)-[0-9X]+) \|"
 def test_every_row_of_the_matrix_is_a_row_of_the_law_and_no_other() -> None:
     ids = re.findall(ROW, MATRIX.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(ids) > 50
-    assert {one.row.id for one in coverage(shipped())} == set(ids)
+    assert {one.row.id for one in coverage(shipped_policy())} == set(ids)
 
 
 def test_every_row_cites_its_acts_in_both_languages() -> None:
@@ -48,8 +48,8 @@ def test_rows_stand_as_their_rules_do() -> None:
 
 
 def test_rules_of_the_shipped_policies_stand_on_evidence() -> None:
-    assert [*recalled_and_enforced(shipped())] == []
-    cited = {source for rule in shipped().rules for source in sources_of(rule)}
+    assert [*recalled_and_enforced(shipped_policy())] == []
+    cited = {source for rule in shipped_policy().rules for source in sources_of(rule)}
     assert all(law_rows()[source].decides == "slot" for source in cited)
 
 

@@ -16,9 +16,8 @@ from constraints.explain.trials import Edit, with_edits
 from constraints.govern import govern
 from constraints.offer import Candidates
 from constraints.page import Page
-from constraints.policy import Policy
+from constraints.policy import Policy, shipped_policy
 from tests import chance, make
-from tests.test_cases import shipped
 from tests.test_rule_contract import MIXTURES, policy_for
 
 DECISIONS = int(os.environ.get("EXPLAIN_DECISIONS", "80"))  # `make prove-explain` asks for 1,000
@@ -31,7 +30,7 @@ Told = tuple[Candidates, Page, Policy, int]
 def _drawn(seed: int) -> Told | None:
     """Draw a decision and one of its candidates; every second policy is the shipped one."""
     drawn = chance.instance("explain", seed, count_max=16)
-    policy = shipped() if seed % 2 else policy_for(MIXTURES, seed % 200)
+    policy = shipped_policy() if seed % 2 else policy_for(MIXTURES, seed % 200)
     count = len(drawn.candidates.facts)
     if not count or not drawn.page.open or drawn.page.surface not in policy.surfaces:
         return None
@@ -104,7 +103,7 @@ def _explained(rows: list[make.Row], who: int, policy: Policy, **page: Any) -> E
 
 def test_filed_drama_is_told_which_papers_open_the_first_screen() -> None:
     rows = [make.drama(document="bureau_filing", recheck="none"), make.drama(), make.drama()]
-    found = _explained(rows, 0, shipped(), slot_count=2, first_screen_slots=2)
+    found = _explained(rows, 0, shipped_policy(), slot_count=2, first_screen_slots=2)
     assert found.verdict is Verdict.BARRED
     assert found.reasons[0].rule_id == "first-screen-licence"
     assert found.change is not None
@@ -126,7 +125,7 @@ def test_one_who_is_worth_too_little_is_told_how_much_it_takes() -> None:
 
 
 def test_one_who_stands_is_told_what_would_cost_it_its_slot() -> None:
-    found = _explained([make.drama(), make.drama()], 0, shipped(), slot_count=1)
+    found = _explained([make.drama(), make.drama()], 0, shipped_policy(), slot_count=1)
     assert found.verdict is Verdict.STANDS
     assert found.change is not None
     assert len(found.change.edits) == 1
@@ -135,7 +134,7 @@ def test_one_who_stands_is_told_what_would_cost_it_its_slot() -> None:
 
 def test_title_on_a_list_is_told_to_come_off_it() -> None:
     rows = [make.drama(listings="takedown|key_catalogue"), make.drama()]
-    found = _explained(rows, 0, shipped(), slot_count=1)
+    found = _explained(rows, 0, shipped_policy(), slot_count=1)
     assert found.change is not None
     (edit,) = found.change.edits
     assert edit.column == "listings"
@@ -160,6 +159,6 @@ def test_explaining_changes_nothing() -> None:
     rows = [make.drama(document="none"), make.drama()]
     offered, page = make.candidates(rows), make.page()
     before = {name: getattr(offered.facts, name).copy() for name in ("document", "recheck")}
-    first, second = (explain(offered, page, shipped(), 0) for _ in range(2))
+    first, second = (explain(offered, page, shipped_policy(), 0) for _ in range(2))
     assert first == second
     assert all(np.array_equal(getattr(offered.facts, n), v) for n, v in before.items())

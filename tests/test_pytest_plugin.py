@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from constraints.errors import CaseError
+from constraints.policy import shipped_policy
 from ranker.lawful import assert_lawful
 from tests import make
-from tests.test_cases import shipped
 
 pytest_plugins = ["pytester"]
 
@@ -117,9 +117,9 @@ def test_the_plugin_can_be_switched_off(pytester: pytest.Pytester) -> None:
 
 def test_a_fact_that_is_not_told_is_unknown_unless_good_papers_are_asked_for() -> None:
     page, bare = {"surface": "home"}, [{"id": "a", "kind": "drama"}]
-    assert_lawful(["a"], bare, page, shipped(), good_papers=True)
+    assert_lawful(["a"], bare, page, shipped_policy(), good_papers=True)
     with pytest.raises(AssertionError, match=r"slot 0 \(`a`\): rule `record-number`"):
-        assert_lawful(["a"], bare, page, shipped())
+        assert_lawful(["a"], bare, page, shipped_policy())
 
 
 def test_soft_rules_are_asked_for_only_when_told_so() -> None:

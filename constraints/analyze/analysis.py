@@ -1,7 +1,7 @@
 """Goes through all pages of a policy and collects what is wrong."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,9 +15,7 @@ from constraints.analyze.universe import Universe, universe_of
 from constraints.analyze.witness import case_file
 from constraints.coverage import recalled_and_enforced
 from constraints.facts import Facts, IntArray, date_of
-from constraints.page import Page
 from constraints.policy import Policy
-from constraints.rule import Rule
 
 
 @dataclass(eq=False)
@@ -185,11 +183,3 @@ def _catalogue(policy: Policy, day: int, facts: Facts) -> Iterator[Finding]:
                 f"the first screen of {page.surface} has {screen.bit_count()} slots;"
                 f" {may.sum()} can stand there today",
             )
-
-
-def without(policy: Policy, rule: Rule) -> Policy:
-    """Return a policy without one of its rules."""
-    return replace(policy, rules=tuple(each for each in policy.rules if each is not rule))
-
-
-__all__ = ["Page", "analyze", "without"]

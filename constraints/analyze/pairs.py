@@ -12,11 +12,11 @@ from constraints.analyze.pages import Asked, asked_on, implied, is_void_cap
 from constraints.analyze.universe import Told as Row
 from constraints.analyze.universe import (
     Universe,
-    columns_read,
     conditions_of,
     is_readable,
     meeting,
     rows_of,
+    texts_read,
     values_of,
 )
 from constraints.analyze.witness import case_file
@@ -94,7 +94,7 @@ def _refuted(relation: Relation, page: Page, universe: Universe, policy: Policy,
         return False
     verdicts = rules[a].rows(universe.facts, page.day)
     at = [row, *np.flatnonzero(verdicts)[:: max(1, int((verdicts > 0).sum()) // TRIED_MAX)]]
-    columns = columns_read(rules[b], page.day)
+    columns = texts_read(rules[b], page.day)
     told: dict[Row, None] = {}
     for index in at:
         base = dict(universe.told[index])

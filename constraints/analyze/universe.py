@@ -11,10 +11,11 @@ from pydantic import BaseModel
 
 from constraints.cases.papers import good_row
 from constraints.cases.rows import words
+from constraints.columns_read import columns_read
 from constraints.conditions import Amount, Conditions, Past
 from constraints.errors import FactError
 from constraints.fact_text import COLUMNS, parse_row, read_facts
-from constraints.facts import Facts, date_of, subject_keys
+from constraints.facts import Facts, date_of, put, subject_keys
 from constraints.rule import Rule
 from constraints.vocabulary import Vocabulary
 
@@ -94,11 +95,7 @@ def _tell(facts: Facts, at: int, row: dict[str, str], on: date) -> None:
             value = read[name]
         else:
             value = _META[name].get("empty", 0)
-        if column.ndim > 1:
-            column[at] = 0
-            column[at, : len(np.atleast_1d(value))] = value
-        else:
-            column[at] = value
+        put(column, at, value)
 
 
 def _number_of(name: str, text: str) -> int:
@@ -171,32 +168,16 @@ def _texts(name: str, said: Any, day: int) -> list[str]:
     return [*said, ""]
 
 
-class _Reading:
-    """Facts that remember which columns were read."""
-
-    def __init__(self, facts: Facts) -> None:
-        self.facts, self.read = facts, set[str]()
-
-    def __len__(self) -> int:
-        return len(self.facts)
-
-    def __getattr__(self, name: str) -> Any:
-        self.read |= {"kind"} if name in ("is_drama", "is_room") else {name}
-        return getattr(self.facts, name)
-
-
-def columns_read(rule: Rule, day: int) -> list[str]:
+def texts_read(rule: Rule, day: int) -> list[str]:
     """Return the columns of text a rule's steering half reads."""
-    reading: Any = _Reading(Facts.unknown(1))
-    rule.rows(reading, day)
-    return sorted(reading.read & {*COLUMNS, *INTERNAL})
+    return sorted({*columns_read(rule.rows, Facts.unknown(1), day)} & {*COLUMNS, *INTERNAL})
 
 
 def _paired(rules: list[Rule], day: int) -> Iterator[dict[str, str]]:
     """Vary the columns of rules without conditions two at a time, once a type."""
     for rule in {rule.type: rule for rule in rules if not any(conditions_of(rule))}.values():
         same = [each for each in rules if each.type == rule.type]
-        read = [name for name in columns_read(rule, day) if name != "kind"]
+        read = [name for name in texts_read(rule, day) if name != "kind"]
         for a, b in combinations(read, 2):
             values = (values_of(name, same, day)[:VALUES_MAX] for name in (a, b))
             for one, other in product(*values):

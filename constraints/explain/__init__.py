@@ -11,12 +11,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from constraints.columns_read import columns_read
 from constraints.costs import rule_cost
 from constraints.decision import Cause, Decision, Reason
 from constraints.errors import RequestError
 from constraints.explain.mending import Mender, variants
-from constraints.explain.trials import Edit, columns_read, with_edits
-from constraints.facts import Facts
+from constraints.explain.trials import Edit, value_of, with_edits
 from constraints.govern import DEFAULT_ROUNDS, govern
 from constraints.offer import Candidates
 from constraints.page import Page
@@ -158,8 +158,8 @@ class _Case:
         found = []
         for rule_id in dict.fromkeys(reason.rule_id for reason in reasons):
             if rule_id in rules:
-                read = columns_read(rules[rule_id], self.one, self.page)
-                found += [Used(rule_id, column, _value(self.one, column)) for column in read]
+                read = columns_read(rules[rule_id].judged, self.one, self.page.day)
+                found += [Used(rule_id, column, value_of(self.one, column)) for column in read]
         return found
 
     def cost(self, rule_id: str) -> float:
@@ -295,10 +295,3 @@ class _Case:
 def _slot_of(decision: Decision, candidate: int) -> int:
     slate = decision.slate
     return slate.index(candidate) if candidate in slate else -1
-
-
-def _value(one: Facts, column: str) -> int | tuple[int, ...]:
-    value = getattr(one, column)[0]
-    if np.ndim(value):
-        return tuple(int(each) for each in value if each)
-    return int(value)

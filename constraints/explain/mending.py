@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from constraints.columns_read import columns_read
 from constraints.demands import Barred, Below
-from constraints.explain.trials import GRAVE, Edit, columns_read, edits_of, with_edits
-from constraints.facts import Facts, IntArray
+from constraints.explain.trials import GRAVE, Edit, edits_of, with_edits
+from constraints.facts import Facts, IntArray, put
 from constraints.page import Page
 from constraints.policy import Policy
 from constraints.rule import Rule
@@ -36,7 +37,7 @@ class Mender:
         self._bars = [_words(rule, page, Barred) for rule in self.rules]
         sinks = [_words(rule, page, Below) for rule in self.rules]
         self._held = [bars | sunk for bars, sunk in zip(self._bars, sinks, strict=True)]
-        self._reads = [columns_read(rule, one, page) for rule in self.rules]
+        self._reads = [columns_read(rule.judged, one, page.day) for rule in self.rules]
 
     def closed(self, table: Facts) -> IntArray:
         """Return the word of slots that rules bar of each row: (n,) uint64."""
@@ -158,11 +159,5 @@ def variants(one: Facts, ways: Sequence[Sequence[Edit]]) -> Facts:
     }
     for row, way in enumerate(ways):
         for edit in way:
-            column = changed[edit.column]
-            if column.ndim > 1:
-                values = edit.value if isinstance(edit.value, tuple) else (edit.value,)
-                column[row] = 0
-                column[row, : len(values)] = np.array(values, column.dtype)
-            else:
-                column[row] = edit.value
+            put(changed[edit.column], row, edit.value)
     return table.with_columns(**changed)

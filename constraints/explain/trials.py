@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from constraints.facts import DAY_MAX, DAY_MIN, Facts, IntArray, day_of, subject_keys
+from constraints.facts import DAY_MAX, DAY_MIN, Facts, IntArray, day_of, put, subject_keys
 from constraints.page import Page
 from constraints.rule import Rule
 
@@ -47,41 +47,19 @@ class Edit:
     value: int | tuple[int, ...]
 
 
-class _Recorder:
-    """Stands for facts, and notes which columns are read."""
-
-    def __init__(self, facts: Facts) -> None:
-        self._facts = facts
-        self.read: dict[str, None] = {}
-
-    def __len__(self) -> int:
-        return len(self._facts)
-
-    def __getattr__(self, name: str) -> Any:
-        self.read["kind" if name in ("is_drama", "is_room") else name] = None
-        return getattr(self._facts, name)
-
-
-def columns_read(rule: Rule, facts: Facts, page: Page) -> tuple[str, ...]:
-    """Return the columns a rule looks at when it judges, in the order it does."""
-    recorder: Any = _Recorder(facts)
-    rule.judged(recorder, page.day)
-    return tuple(name for name in recorder.read if name in _META)
-
-
 def with_edits(facts: Facts, row: int, edits: Sequence[Edit]) -> Facts:
     """Return the same rows, one of them told otherwise."""
     changed = {}
     for edit in edits:
-        column = getattr(facts, edit.column).copy()
-        if column.ndim > 1:
-            column[row] = 0
-            values: tuple[int, ...] = edit.value if isinstance(edit.value, tuple) else (edit.value,)
-            column[row, : len(values)] = np.array(values, column.dtype)
-        else:
-            column[row] = edit.value
-        changed[edit.column] = column
+        changed[edit.column] = getattr(facts, edit.column).copy()
+        put(changed[edit.column], row, edit.value)
     return facts.with_columns(**changed)
+
+
+def value_of(one: Facts, column: str) -> int | tuple[int, ...]:
+    """Return what stands in a column of the first row, as an `Edit` would write it."""
+    value = getattr(one, column)[0]
+    return tuple(int(each) for each in value if each) if np.ndim(value) else int(value)
 
 
 def edits_of(column: str, one: Facts, rules: Sequence[Rule], page: Page) -> list[Edit]:

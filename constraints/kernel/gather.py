@@ -162,23 +162,45 @@ def _renumbered(own, others, counts, t):  # type: ignore[no-untyped-def]
         if column >= 0 and counts[column] > DENSE_MAX:
             wanted[column] = True
     most = own.shape[1] * own.shape[2] + others.shape[1] * others.shape[2] if wanted.any() else 0
-    names = np.zeros((len(counts), most), np.int32)
+    names = np.zeros((len(counts), most + 1 if most else 0), np.int32)
     for column in range(len(counts)):
-        if not wanted[column]:
-            continue
-        distinct = np.unique(np.append(own[column].ravel(), others[column].ravel()))
-        first = 1 if len(distinct) > 0 and distinct[0] == 0 else 0
-        for rank in range(first, len(distinct)):
-            names[column, rank - first + 1] = distinct[rank]
-        counts[column] = len(distinct) - first + 1
-        for table in (own, others):
-            for one in range(table.shape[1]):
-                for place in range(table.shape[2]):
-                    label = table[column, one, place]
-                    if label > 0:
-                        rank = np.searchsorted(distinct, label) - first + 1
-                        table[column, one, place] = rank
+        if wanted[column]:
+            ranks = _distinct(names[column], own[column], others[column])
+            counts[column] = ranks + 1
+            _rank(own[column], names[column, 1 : ranks + 1])
+            _rank(others[column], names[column, 1 : ranks + 1])
     return names
+
+
+@kernel
+def _distinct(names, own, others):  # type: ignore[no-untyped-def]
+    """List the labels of two tables from place 1 on, each once, sorted; return how many."""
+    found = np.empty(len(names), np.int32)
+    count = 0
+    for table in (own, others):
+        for one in range(table.shape[0]):
+            place = 0
+            while place < table.shape[1] and table[one, place] > 0:
+                found[count] = table[one, place]
+                count += 1
+                place += 1
+    told = np.sort(found[:count])
+    ranks = 0
+    for at in range(count):
+        if at == 0 or told[at] != told[at - 1]:
+            ranks += 1
+            names[ranks] = told[at]
+    return ranks
+
+
+@kernel
+def _rank(table, distinct):  # type: ignore[no-untyped-def]
+    """Put in place of each label its rank, from 1."""
+    for one in range(table.shape[0]):
+        place = 0
+        while place < table.shape[1] and table[one, place] > 0:
+            table[one, place] = np.searchsorted(distinct, table[one, place]) + 1
+            place += 1
 
 
 @kernel

@@ -5,17 +5,15 @@
 
 import time
 from dataclasses import replace
-from importlib.resources import files
 
 from constraints.analyze.analysis import analyze
-from constraints.policy import RULES_MAX, Policy, parse_policy
+from constraints.policy import RULES_MAX, Policy, shipped_policy
 from ranker.serving.state import day_at
 
 
 def main() -> None:
     """Print rules, findings and seconds."""
-    folder = files("constraints") / "policies"
-    policy = parse_policy({p.name: p.read_bytes() for p in folder.iterdir() if ".toml" in p.name})
+    policy = shipped_policy()
     started = time.perf_counter()
     found = analyze(policy, _today())
     seconds = time.perf_counter() - started

@@ -7,7 +7,6 @@ import argparse
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.resources import files
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +16,7 @@ from constraints.facts import Facts
 from constraints.govern import decide
 from constraints.offer import Offer
 from constraints.page import Page
-from constraints.policy import Policy, parse_policy
+from constraints.policy import Policy, shipped_policy
 from constraints.solve import ROUNDS
 from loadtests.bench.figures import WARM_UPS, Figure, in_turn, show
 from loadtests.bench.titles import CANDIDATES, DAY, SLOTS, draw_facts
@@ -49,8 +48,7 @@ def main(words: list[str] | None = None) -> int:
 
 def measured(laps: int) -> list[Figure]:
     """Govern the same pages by thirteen rules and by all, in turn."""
-    folder = files("constraints") / "policies"
-    whole = parse_policy({p.name: p.read_bytes() for p in folder.iterdir() if ".toml" in p.name})
+    whole = shipped_policy()
     few = replace(whole, rules=tuple(rule for rule in whole.rules if rule.id in THIRTEEN))
     facts = draw_facts(np.random.default_rng(1), TITLES)
     policies = {"thirteen rules": few, f"{len(whole.rules)} rules": whole}

@@ -49,15 +49,21 @@ def policy_analyze(
         raise typer.Exit(2) from None
     found = [one for one in found if not only or one.kind in only]
     if sarif:
-        sarif.write_text(json.dumps(sarif_of(found, files, lang), ensure_ascii=False, indent=2))
+        told = json.dumps(sarif_of(found, files, lang), ensure_ascii=False, indent=2)
+        sarif.write_text(told, encoding="utf-8")
     if as_json:
         print_json([asdict(one) for one in found])
     else:
         for one in found:
-            print(f"{one.severity}: {one.kind}: {', '.join(one.rule_ids)}: {one.told(lang)}")
+            print(f"{one.severity}: {one.kind}: {_sentence(one, lang)}")
             print("".join(f"    {line}\n" for line in one.witness.splitlines()), end="")
     if any(one.severity != "note" for one in found):
         raise typer.Exit(1)
+
+
+def _sentence(one: Finding, lang: str) -> str:
+    """Say what is wrong with which rules; a finding of none says what alone."""
+    return ": ".join(filter(None, (", ".join(one.rule_ids), one.told(lang))))
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
@@ -87,7 +93,7 @@ def sarif_of(found: Iterable[Finding], files: dict[str, bytes], lang: str) -> di
         {
             "ruleId": one.kind.value,
             "level": one.severity,
-            "message": {"text": f"{', '.join(one.rule_ids)}: {one.told(lang)}"},
+            "message": {"text": _sentence(one, lang)},
             "locations": [_location(one, files)],
         }
         for one in found

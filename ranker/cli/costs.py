@@ -24,7 +24,7 @@ from ranker.cli.shared import (
     print_json,
     settings_with,
 )
-from ranker.facts.resolve import Source, resolve
+from ranker.facts.resolve import resolve
 from ranker.request_file import parse_request
 from ranker.serving.decode import Asked, decode
 from ranker.serving.page_token import load_keys
@@ -87,8 +87,7 @@ def _costs(message: pb.RerankRequest, settings: Settings) -> tuple[Asked, Policy
     using = state.in_use()
     keys = load_keys(settings.data_dir) if asked.page_token else []
     placed = build_page(asked, using.policy, keys, state.now_us())
-    rules, day = using.policy.compiled, placed.page.day
-    source = Source(using.snapshot, using.facts_strict, using.catalogue, rules, day)
+    source = using.source(placed.page.day)
     offer, _ = resolve(source, asked.ids, asked.utility, asked.kinds, asked.inline, placed.standing)
     return asked, using.policy, rule_costs(offer, placed.page, using.policy, ROUNDS["best"])
 

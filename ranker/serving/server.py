@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent import futures
 from typing import Any, Final
 from wsgiref.simple_server import WSGIServer
@@ -179,28 +180,30 @@ class Server:
             self.health.set(name, known.SERVING if serving else known.NOT_SERVING)
 
     def _rerank(self, data: bytes, context: grpc.ServicerContext) -> bytes:
-        begun, reason = time.perf_counter(), "OK"
+        begun = time.perf_counter()
         try:
-            if threading.current_thread().name.startswith(_ASIDE):
-                raise OverloadedError("too many calls at once", reason="ADMISSION_LIMIT")
-            reply = self.service.rerank(data, context.time_remaining())
+            reply = self._shielded(
+                context, lambda: self.service.rerank(data, context.time_remaining())
+            )
             if not self._says_serving:
                 self._tend()  # the log has just taken a record again
             return reply
-        except Exception as error:  # the shield: nothing but our own words may reach a caller
-            reason = error.reason if isinstance(error, GovernanceError) else "INTERNAL"
-            self._report(error, reason)
-            context.abort_with_status(to_status(error))
-            raise AssertionError("abort raises") from error
         finally:
-            REQUESTS.labels(reason).inc()
             SECONDS.observe(time.perf_counter() - begun)
 
     def _explain(self, data: bytes, context: grpc.ServicerContext) -> bytes:
+        return self._shielded(
+            context, lambda: self.explainer.explain(data).SerializeToString(deterministic=True)
+        )
+
+    def _shielded(self, context: grpc.ServicerContext, answer: Callable[[], bytes]) -> bytes:
+        """Answer a call where there is room for it; nothing but our own words reaches a caller."""
         reason = "OK"
         try:
-            return self.explainer.explain(data).SerializeToString(deterministic=True)
-        except Exception as error:  # the same shield
+            if threading.current_thread().name.startswith(_ASIDE):
+                raise OverloadedError("too many calls at once", reason="ADMISSION_LIMIT")
+            return answer()
+        except Exception as error:
             reason = error.reason if isinstance(error, GovernanceError) else "INTERNAL"
             self._report(error, reason)
             context.abort_with_status(to_status(error))

@@ -11,7 +11,7 @@ from constraints.govern import Solver, decide
 from constraints.program import Program
 from constraints.solve import Solution, solve
 from ranker.audit.log import DecisionLog
-from ranker.facts.resolve import Source, resolve
+from ranker.facts.resolve import resolve
 from ranker.serving.certifying import Certifier
 from ranker.serving.decode import Asked, decode
 from ranker.serving.encode import encode
@@ -65,8 +65,8 @@ class RerankService:
         now_us = self.now_us()
         using = self.state.in_use()
         placed = build_page(asked, using.policy, self.keys, now_us)
-        page, rules = placed.page, using.policy.compiled
-        source = Source(using.snapshot, using.facts_strict, using.catalogue, rules, page.day)
+        page = placed.page
+        source = using.source(page.day)
         offer, themes = resolve(
             source, asked.ids, asked.utility, asked.kinds, asked.inline, placed.standing
         )

@@ -13,6 +13,7 @@ from constraints.errors import FactsUnavailableError, PolicyError
 from constraints.facts import day_of
 from constraints.policy import Policy
 from ranker.facts import id_index
+from ranker.facts.resolve import Source
 from ranker.facts.snapshot import Snapshot
 from ranker.facts.store import FactStore
 from ranker.policies.folder import PolicyFolder
@@ -45,6 +46,11 @@ class InUse:
     facts_age_s: float
     facts_strict: bool
     catalogue: Catalogue | None
+
+    def source(self, day: int) -> Source:
+        """Return what the candidates of a page of a day are judged by."""
+        rules = self.policy.compiled
+        return Source(self.snapshot, self.facts_strict, self.catalogue, rules, day)
 
 
 @dataclass(frozen=True, slots=True)
