@@ -93,7 +93,7 @@ prove-engine: $(DEV_DEPS) $(COMPILED) ## judge a million pages; can be stopped a
 bench-growth: $(DEV_DEPS) $(COMPILED) ## measure pages as catalogue, rules and shapes grow
 	$(BIN)/python -m loadtests.bench.growth
 
-bench-pack: $(DEV_DEPS) $(COMPILED) ## measure what the whole pack costs a page, against thirteen rules
+bench-pack: $(DEV_DEPS) $(COMPILED) ## measure what the whole pack costs a page, against the tight rules
 	$(BIN)/python -m loadtests.bench.pack
 
 bench-analysis: $(DEV_DEPS) $(PROJECT) ## time the analysis of as many rules as a policy may have

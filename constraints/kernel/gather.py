@@ -210,7 +210,7 @@ def _named(group_label, group_family, names, t):  # type: ignore[no-untyped-def]
         return
     for group in range(len(group_label)):
         column = t.labels[group_family[group]]
-        if column >= 0 and names[column].any():
+        if column >= 0 and names[column, 1] > 0:  # rank 1, where there are ranks
             group_label[group] = names[column, group_label[group]]
 
 

@@ -77,7 +77,7 @@ def page(regime: str, cell: Cell, seed: int) -> BenchPage:
     producers = cell.candidates // 4
     crowd = draw_crowd(rng, cell.candidates, producers)
     above = draw_crowd(rng, 0 if regime == "loose" else TAIL, producers)
-    return under_law(rng, regime, cell.slots, crowd, above, _utility(rng, crowd))
+    return under_law(rng, regime, cell.slots, crowd, above, draw_utility(rng, crowd))
 
 
 def under_law(
@@ -134,7 +134,7 @@ def draw_crowd(rng: Generator, count: int, producers: int) -> Crowd:
     )
 
 
-def _utility(rng: Generator, crowd: Crowd) -> FloatArray:
+def draw_utility(rng: Generator, crowd: Crowd) -> FloatArray:
     """Draw what a ranker would say: popular themes and rooms are liked, those with floors less."""
     liked = rng.normal(0.0, 0.1, THEMES) - 0.02 * np.arange(THEMES)
     mean = np.where(crowd.themes >= 0, liked[crowd.themes], 0.0).max(axis=1)

@@ -30,6 +30,7 @@ from constraints.terms import (
     Recheck,
     Restriction,
     Support,
+    Trope,
 )
 from constraints.vocabulary import Vocabulary
 from loadtests.bench.figures import WARM_UPS
@@ -49,6 +50,7 @@ DAY: Final = day_of(NOON.date())
 NOW_US: Final = int(NOON.timestamp()) * 1_000_000
 THEMES: Final = 300
 PROVIDERS: Final = 5_000
+TYCOON_THEME: Final = 9
 TEXT_CHARS: Final = 12  # of an id that is no number
 CANDIDATES: Final = 500
 _DRAMA_NUMBERS: Final[dict[str, Mapping[str, int]]] = {
@@ -82,7 +84,7 @@ def draw_facts(rng: Generator, count: int) -> Facts:
     supports = {Support.NATIONAL: 30, Support.PROVINCIAL: 70}
     plans = {plan: 1 for plan in Plan if plan > Plan.NONE}
     orders = {Restriction.NONE: 97, Restriction.SINK: 2, Restriction.STOP: 1}
-    ends = rng.random(count) < 0.1
+    ends, themes = rng.random(count) < 0.1, _themes(rng, count)
     return Facts.unknown(count).with_columns(
         is_registered=np.ones(count, np.bool_),
         subject=np.arange(1, count + 1, dtype=np.uint64),
@@ -103,7 +105,8 @@ def draw_facts(rng: Generator, count: int) -> Facts:
         restriction=of(is_room, orders),
         restriction_from=_days(rng, is_room, -60, 0, DAY_MIN),
         restriction_until=_days(rng, is_room & ends, -30, 90, DAY_MAX),
-        themes=_themes(rng, count),
+        themes=themes,
+        tropes=tropes_of(themes),
         series=_groups(rng, is_drama, 4 * PROVIDERS, 0.9),
         provider=_groups(rng, is_drama, PROVIDERS, 0.98),
         duplicate=_groups(rng, is_drama, 4 * PROVIDERS, 0.05),
@@ -162,6 +165,12 @@ def _themes(rng: Generator, count: int) -> IntArray:
     return themes
 
 
+def tropes_of(themes: IntArray) -> IntArray:
+    """Say which titles have a watched trope, here one of the themes: (n,) uint16 flags."""
+    flags = np.where((themes == TYCOON_THEME).any(axis=1), Trope.TYCOON, Trope.NONE)
+    return np.where(themes[:, 0] != 0, 1 << (flags - 1), 0).astype(np.uint16)
+
+
 def draw_numbers(rng: Generator, count: int) -> WordArray:
     """Draw ids of 18 digits; in so many, hardly two are equal."""
     return rng.integers(10**17, 10**18, count, np.uint64)
@@ -175,8 +184,9 @@ def as_texts(numbers: WordArray) -> list[str]:
 def save_catalogue(data_dir: Path, facts: Facts, index: IdIndex) -> None:
     """Save facts as if they were the snapshot of a fact store, which is empty."""
     themes = Vocabulary()
-    for number in range(1, THEMES + 1):
-        themes.number(f"theme-{number}")
+    labels = (facts.themes, facts.series, facts.provider, facts.duplicate)
+    for number in range(1, max(int(column.max()) for column in labels) + 1):
+        themes.number(f"group-{number}")
     with FactStore(data_dir) as store:
         digest = store.digest(0).hex()
     snapshot = Snapshot(0, digest, with_declared(facts), index, themes)
