@@ -67,9 +67,10 @@ def report(outcome: Import) -> None:
     kept = "kept" if outcome.is_kept else "refused, nothing was imported"
     if not outcome.rows and outcome.is_kept:
         kept = "the file has no rows"
+    waiting = f"{outcome.unconfirmed} not confirmed, " if outcome.unconfirmed else ""
     print(
         f"{outcome.file}: {outcome.rows} rows, {outcome.changed} changed, "
-        f"{len(outcome.faults)} faults, {kept}; revision {outcome.revision}",
+        f"{len(outcome.faults)} faults, {waiting}{kept}; revision {outcome.revision}",
         file=sys.stderr,
     )
 
@@ -84,6 +85,7 @@ def _import_json(outcome: Import) -> dict[str, object]:
         "file": outcome.file,
         "rows": outcome.rows,
         "changed": outcome.changed,
+        "unconfirmed": outcome.unconfirmed,
         "kept": outcome.is_kept,
         "revision": outcome.revision,
         "faults": told(outcome.faults),

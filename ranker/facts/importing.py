@@ -11,7 +11,7 @@ from constraints.fact_text import COLUMNS, NUMBERS, TEXT_CHARS_MAX, parse_row
 from constraints.record_number import form_fault
 from constraints.terms import NumberForm
 from constraints.vocabulary import Vocabulary
-from ranker.facts import listings
+from ranker.facts import confirming, listings
 from ranker.facts.store import Entity, FactStore, Row
 
 ID_CHARS_MAX: Final = 128  # LIMIT: characters of an id
@@ -25,7 +25,7 @@ TEXT_COLUMNS: Final = (
 _SHAPES: Final[dict[Entity, tuple[str, tuple[str, ...]]]] = {
     "subject": ("id", (*TEXT_COLUMNS, *COLUMNS)),
     "candidate": ("candidate_id", ("subject_id",)),
-    "alias": ("tag", ("theme",)),
+    "alias": ("tag", ("theme", confirming.BY)),
     "listing": ("listing_id", listings.COLUMNS),
 }
 Check: TypeAlias = Callable[[str, Row], FactError | None]
@@ -60,6 +60,7 @@ class Import:
     Attributes:
         rows: rows read; changed: rows that changed the store; faults: rows or values refused.
         quarantined: rows kept whose facts contradict each other, so that they are shown nowhere.
+        unconfirmed: rows of proposals that no person confirmed; they are left alone.
         is_kept: the store took the file (with faults only if that was asked for).
         revision: of the store afterwards.
     """
@@ -67,6 +68,7 @@ class Import:
     file: str
     rows: int = 0
     changed: int = 0
+    unconfirmed: int = 0
     is_kept: bool = False
     revision: int = 0
     faults: list[Fault] = field(default_factory=list)
@@ -90,7 +92,8 @@ def import_csv(
 ) -> Import:
     """Import one file of subjects, candidates, aliases or lists; its header says which.
 
-    A file may leave columns out: they keep their value. An empty value means unknown.
+    A file may leave columns out: they keep their value. An empty value means unknown. Of a file
+    with a column `confirmed` only rows in which it says `yes`, and who said so, are taken.
 
     Args:
         store: where to.
@@ -119,12 +122,9 @@ def _read(store: FactStore, content: bytes, outcome: Import) -> Iterator[tuple[E
     def refuse(row: int, column: str, fault: str) -> None:
         outcome.faults.append(Fault(outcome.file, row, column, fault))
 
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        return refuse(content[: error.start].count(b"\n") + 1, "", "is not UTF-8 text")
-    if "\0" in text:
-        return refuse(text[: text.index("\0")].count("\n") + 1, "", "holds a NUL character")
+    text = _decoded(content)
+    if isinstance(text, Fault):
+        return refuse(text.row, "", text.fault)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     seen: set[str] = set()
     number = 0  # the last row that could be read
@@ -133,7 +133,7 @@ def _read(store: FactStore, content: bytes, outcome: Import) -> Iterator[tuple[E
         entity = _entity(header)
         if isinstance(entity, Fault):
             return refuse(1, entity.column, entity.fault)
-        key_column, check = _SHAPES[entity][0], _check(store, entity)
+        (key_column, columns), check = _SHAPES[entity], _check(store, entity)
         for number, cells in enumerate(reader, 2):
             if not cells:
                 continue
@@ -143,26 +143,42 @@ def _read(store: FactStore, content: bytes, outcome: Import) -> Iterator[tuple[E
             if len(cells) != len(header):
                 refuse(number, "", f"has {len(cells)} values for {len(header)} columns")
                 continue
-            row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
-            key = row.pop(key_column)
+            told = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+            key = told.pop(key_column)
             try:
                 _check_id(key_column, key, seen)
-                doubt = check(key, row)
+                is_confirmed = confirming.is_confirmed(told)
+                row = {name: text for name, text in told.items() if name in columns}
+                doubt = check(key, row) if is_confirmed else None
             except FactError as error:
                 refuse(number, error.column, error.fault)
             else:
                 outcome.doubt(number, doubt)
-                yield entity, key, row
+                outcome.unconfirmed += not is_confirmed
+                if is_confirmed:
+                    yield entity, key, row
             seen.add(key)
     except csv.Error as error:
         refuse(number + 1, "", f"is not CSV: {error}")
 
 
+def _decoded(content: bytes) -> str | Fault:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return Fault("", content[: error.start].count(b"\n") + 1, "", "is not UTF-8 text")
+    if "\0" in text:
+        return Fault("", text[: text.index("\0")].count("\n") + 1, "", "holds a NUL character")
+    return text
+
+
 def _entity(header: list[str]) -> Entity | Fault:
     for entity, (key, columns) in _SHAPES.items():
         if key in header:
+            proposed = confirming.COLUMNS if confirming.CONFIRMED in header else ()
+            known = {key, *columns, *proposed}
             for name in header:
-                if name != key and name not in columns:
+                if name not in known:
                     return Fault("", 1, quoted(name), "is not a column here")
                 if header.count(name) > 1:
                     return Fault("", 1, name, "stands twice in the header")
