@@ -20,6 +20,7 @@ class LawRow:
     Attributes:
         act_zh, act_en, article_zh, article_en: acts and their articles, parted by `；` and `; `.
         since, until: first day in force, and the first day no longer in force.
+        reading_zh, reading_en: how the rules read it, and the strict side for unknown facts.
         grade: A to C by evidence, R recalled, P platform policy.
         decides: `slot`, or `log` where it decides no slot; then `why_zh` and `why_en` say why.
     """
@@ -34,6 +35,8 @@ class LawRow:
     since: date
     grade: str
     until: date | None = None
+    reading_zh: str = ""
+    reading_en: str = ""
     decides: str = "slot"
     why_zh: str = ""
     why_en: str = ""
@@ -45,6 +48,9 @@ class LawRow:
             raise ValueError(f"law.toml: {self.id}: until: must be after since")
         if (self.decides == "slot") != (not self.why_zh and not self.why_en):
             raise ValueError(f"law.toml: {self.id}: why_zh: is for rows that decide no slot")
+        is_read = self.decides == "slot" and self.id != PLATFORM
+        if (is_read, is_read) != (bool(self.reading_zh), bool(self.reading_en)):
+            raise ValueError(f"law.toml: {self.id}: reading_zh: is for rows that decide a slot")
 
     def citation(self, language: str) -> str:
         """Return each act with its article, the leading one first, in `zh` or `en`."""

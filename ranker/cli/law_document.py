@@ -91,6 +91,8 @@ def _row(one: Covered, policy: Policy, cases: dict[str, list[str]]) -> Iterator[
     yield f"{row.citation('zh')} · {row.citation('en')}\n"
     yield f"> “{row.quote_zh}” — {row.quote_en}\n"
     yield f"自 since {row.since}{until} · 等级 grade {row.grade}\n"
+    if row.reading_zh:
+        yield f"**解读** {row.reading_zh}\n\n**Reading** {row.reading_en}\n"
     if row.why_zh:
         yield f"{row.why_zh} · {row.why_en}\n"
     yield from _rules(policy, row, cases)
