@@ -1,4 +1,4 @@
-"""`slotwarden law number`, run as people run it."""
+"""`slotwarden law`, run as people run it."""
 
 import json
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from constraints.law import law_rows
 from ranker.cli import main
 from tests.commands import Done
 
@@ -16,8 +17,8 @@ BAD = "网微剧备字"
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["slotwarden", "law", "number", *arguments])
+    def run(*arguments: str, command: str = "number") -> Done:
+        monkeypatch.setattr(sys, "argv", ["slotwarden", "law", command, *arguments])
         with pytest.raises(SystemExit) as caught:
             main()
         printed = capsys.readouterr()
@@ -59,3 +60,22 @@ def test_json_has_every_number_in_the_order_given(run: Run) -> None:
     ]
     assert (read["given"], read["official"]) == (GOOD, "（七猫）网微剧备字（2025）第01177号")
     assert (read["status"], read["tier"], read["is_refused"]) == ("claimed", "other", False)
+
+
+def test_a_row_is_shown_with_its_reading_and_its_rules(run: Run) -> None:
+    row = law_rows()["FS-02"]
+    zh, en = (run("FS-02", "--lang", lang, command="show").out for lang in ("zh", "en"))
+    assert row.quote_zh in zh
+    assert row.reading_zh in zh
+    assert "first-screen-licence" in zh
+    assert row.reading_en in en
+    (told,) = json.loads(run("FS-02", "--json", command="show").out)
+    assert (told["since"], told["rules"]) == ("2024-02-05", ["first-screen-licence"])
+    assert row.why_zh == ""
+    assert "why" not in en
+    assert law_rows()["DIV-05"].why_en in run("DIV-05", "--lang", "en", command="show").out
+
+
+def test_a_row_nobody_knows_is_named_with_the_nearest(run: Run) -> None:
+    done = run("FS-02", "FS-2", command="show")
+    assert done.fault() == "`FS-2` is no row of the law; did you mean `FS-02`?"

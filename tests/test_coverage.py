@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from constraints.coverage import Standing, coverage, recalled_and_enforced, sources_of
-from constraints.law import LawRow, law_rows
+from constraints.law import PLATFORM, LawRow, law_rows
 from constraints.policy import shipped_policy
 from ranker.cli import main
 from tests import make
@@ -31,6 +31,13 @@ def test_every_row_cites_its_acts_in_both_languages() -> None:
             assert row.citation(language)
         assert re.search(r"[\u4e00-\u9fff]", row.quote_zh), row.id
         assert not re.search(r"[\u4e00-\u9fff]", row.quote_en + row.act_en + row.why_en), row.id
+
+
+def test_every_row_that_decides_a_slot_says_how_it_is_read_in_both_languages() -> None:
+    for row in law_rows().values():
+        if row.decides == "slot" and row.id != PLATFORM:
+            assert re.search(r"[\u4e00-\u9fff]", row.reading_zh), row.id
+            assert re.search(r"[a-z]{3}", row.reading_en), row.id
 
 
 def test_rows_stand_as_their_rules_do() -> None:
@@ -61,6 +68,7 @@ def test_rules_of_the_shipped_policies_stand_on_evidence() -> None:
         ({"decides": "log"}, "why_zh"),
         ({"why_zh": "x", "why_en": "x"}, "why_zh"),
         ({"until": law_rows()["FS-04"].since}, "until: must be after since"),
+        ({"reading_en": ""}, "reading_zh: is for rows that decide a slot"),
     ],
 )
 def test_row_that_cannot_be_right_is_refused(fields: dict[str, object], expected: str) -> None:

@@ -5,18 +5,30 @@ import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.table import Table
 
-from constraints.coverage import Covered, Standing, coverage
+from constraints.coverage import Covered, Standing, coverage, sources_of
 from constraints.errors import quoted
 from constraints.facts import date_of
+from constraints.faults import did_you_mean
+from constraints.law import LawRow, law_rows
 from constraints.record_number import RecordNumber, Refusal, parse
-from ranker.cli.shared import Json, Lang, Language, PolicyDir, console, law_app, now_us, print_json
+from ranker.cli.shared import (
+    Json,
+    Lang,
+    Language,
+    PolicyDir,
+    console,
+    fail,
+    law_app,
+    now_us,
+    print_json,
+)
 from ranker.policies.folder import PolicyFolder
 from ranker.serving.state import day_at
 from ranker.settings import Settings
@@ -110,6 +122,49 @@ def _as_json(text: str, found: RecordNumber | Refusal) -> dict[str, object]:
         return {"given": text, "is_refused": True, "faults": [asdict(f) for f in found.faults]}
     official = found.official()
     return {"given": text, "is_refused": False, "official": official, **asdict(found)}
+
+
+@law_app.command()
+def show(
+    rows: Annotated[list[str], typer.Argument(help="Ids of rows, such as FS-01.")],
+    policy_dir: PolicyDir = None,
+    lang: Lang = Language.ZH,
+    as_json: Json = False,
+) -> None:
+    """Show rows of the law: article, quote, days, how it is read, and the rules that rest on it."""
+    known = law_rows()
+    for row in rows:
+        if row not in known:
+            fail(f"`{quoted(row)}` is no row of the law{did_you_mean(row, set(known))}")
+    policy = PolicyFolder(policy_dir or Settings().policy_dir).policy
+    resting = {r: [x.id for x in policy.compiled if r in sources_of(x)] for r in rows}
+    if as_json:
+        shown = [asdict(known[row]) | {"rules": resting[row]} for row in rows]
+        print_json([{name: _plain(value) for name, value in each.items()} for each in shown])
+        return
+    for row in rows:
+        _print_row(known[row], resting[row], lang)
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _print_row(row: LawRow, rules: list[str], lang: Language) -> None:
+    """Print a row, a line for each thing it says."""
+    zh = lang == Language.ZH
+    until = row.until.isoformat() if row.until else ""
+    print(f"{row.id}  {row.citation(lang)}")
+    for name, text in (
+        ("原文" if zh else "quote", row.quote_zh if zh else f"{row.quote_zh} — {row.quote_en}"),
+        ("日期" if zh else "days", f"{row.since} → {until}".rstrip()),
+        ("依据" if zh else "grade", row.grade),
+        ("解读" if zh else "reading", row.reading_zh if zh else row.reading_en),
+        ("说明" if zh else "why", row.why_zh if zh else row.why_en),
+        ("规则" if zh else "rules", "、".join(rules) if zh else ", ".join(rules)),
+    ):
+        if text:
+            print(f"  {name}  {text}")
 
 
 @law_app.command("coverage")
