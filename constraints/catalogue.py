@@ -88,7 +88,9 @@ class Catalogue:
     @property
     def bytes_a_row(self) -> float:
         """Memory of what a request reads of a row, in bytes: the rest is read when it changes."""
-        columns = [self.facts.is_registered, self.facts.subject, *self.labels]
+        counted = {rule.labels for rule in self.rules}
+        columns = [self.facts.is_registered, self.facts.subject]
+        columns += [c for name, c in zip(LABELS, self.labels, strict=True) if name in counted]
         columns += [self.steer.class_of, self.judge.class_of, self.holds_until]
         return float(sum(column.nbytes for column in columns) / max(len(self), 1))
 

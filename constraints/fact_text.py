@@ -87,7 +87,11 @@ def parse_row(row: Mapping[str, str], themes: Vocabulary) -> dict[str, Any]:
         if values.get(start, DAY_MIN) >= values.get(end, DAY_MAX):
             raise FactError(end, f"is before {start}")
     if "themes" in values:
-        values["tropes"] = _tropes(_parts(row["themes"]), themes)
+        told = _parts(row["themes"])
+        values["tropes"] = _tropes(told, themes)
+        values["primary_theme"] = [themes.number(told[0])]
+        names = "|".join(sorted(themes.names[number] for number in values["themes"]))
+        values["theme_set"] = [themes.number(group_name("theme_set", names))]
     numbers = (row.get(NUMBERS) or "").strip()
     if numbers:
         values["number"] = number_form(numbers, values.get("document", 0))

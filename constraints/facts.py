@@ -138,9 +138,9 @@ def _amount(dtype: type, most: int, **meta: Any) -> Any:
     return _column(dtype, amount=most, **meta)
 
 
-def _label() -> Any:
+def _label(**meta: Any) -> Any:
     """Declare one name of a group, as its number in the vocabulary; 0 unknown."""
-    return _column(np.int32, width=1, labels=True)
+    return _column(np.int32, width=1, labels=True, **meta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +187,9 @@ class Facts:
         tropes: flags `Trope` of its themes.
         series, provider, duplicate: (n, 1) int32 numbers of the series, of who provides it, and of
             those it is nearly the same as; 0 unknown.
+        filed_theme: (n, 1) int32 number of the theme it is filed under with the regulator.
+        primary_theme, theme_set: (n, 1) int32 numbers of the first of its themes as told, and of
+            all of them taken together; 0 unknown.
         themes: (n, THEMES_MAX) int32 numbers of canonical themes, then 0.
     """
 
@@ -251,6 +254,9 @@ class Facts:
     series: IntArray = _label()
     provider: IntArray = _label()
     duplicate: IntArray = _label()
+    filed_theme: IntArray = _label()
+    primary_theme: IntArray = _label(internal=True)
+    theme_set: IntArray = _label(internal=True)
     themes: IntArray = _column(np.int32, width=THEMES_MAX, labels=True)
 
     def __len__(self) -> int:

@@ -33,7 +33,16 @@ RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Level = Annotated[int, Field(ge=HARD, le=LEVEL_MAX)]
 SoftLevel = Annotated[int, Field(ge=1, le=LEVEL_MAX)]
-Labels = Literal["", "themes", "series", "provider", "duplicate"]
+Labels = Literal[
+    "",
+    "themes",
+    "primary_theme",
+    "theme_set",
+    "filed_theme",
+    "series",
+    "provider",
+    "duplicate",
+]
 Share = Annotated[float, Field(gt=0, le=1)]
 Value = TypeVar("Value")
 

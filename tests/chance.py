@@ -133,6 +133,7 @@ def _details(rng: random.Random, day: date) -> make.Row:
     told["series"] = rng.choice(["s1", "s2", "s3"])
     told["provider"] = rng.choice(["p1", "p2", "p3"])
     told["duplicate"] = rng.choice(["d1", "d2", "d3"])
+    told["filed_theme"] = rng.choice(["f1", "f2", "f3"])
     told["document_number"] = rng.choice(["", f"({rng.choice(PLATFORMS)})网微剧备字(2025)第1号"])
     told["listings"] = "|".join(
         f"{word}:{(day + timedelta(a)).isoformat()}..{(day + timedelta(b)).isoformat()}"

@@ -338,8 +338,13 @@ def _themes(row: Row, aliases: Mapping[str, str]) -> set[str]:
 
 
 def _groups(rule: Rule, row: Row, aliases: Mapping[str, str]) -> set[str]:
+    if rule.type == "theme_cap" and rule.axis == "filed":
+        return {row.get("filed_theme") or "unknown"}
     if rule.type == "theme_cap":
-        return _themes(row, aliases)
+        first = row.get("themes", "").split("|")[0]
+        themes = _themes(row, aliases)
+        primary = {aliases.get(first, first) or "unknown"}
+        return {"any": themes, "primary": primary, "all": {"+".join(sorted(themes))}}[rule.match]
     named = row.get(rule.by) or ""
     return {named or "unknown"} if named or rule.unknown == "together" else set()
 

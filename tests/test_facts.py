@@ -35,7 +35,7 @@ AMOUNTS = ["investment_cny", "episode_s_min"]
 UNTIL = ["document_until", "support_until", "restriction_until"]
 FROM = [name.replace("_until", "_from") for name in UNTIL]
 THROUGH = ["provider_until", "qualified_until"]
-GROUPS = ["series", "provider", "duplicate"]
+GROUPS = ["series", "provider", "duplicate", "filed_theme"]
 DATES = [*FROM, *UNTIL, *THROUGH, "plan_listed_on", "rated_on", "filed_on", "reviewed_on"]
 NO_DATES = [
     *("2026-9-1", "20260901", "2026-W36-2", "01.09.2026", "2026/09/01", "2026-13-01", "2026-02-30"),
@@ -235,17 +235,33 @@ def test_aliases_have_the_number_of_their_theme() -> None:
 def test_themes_of_a_row_are_sorted_and_counted_once() -> None:
     themes = Vocabulary({"总裁": "霸总"})
     row = {"themes": " 甜宠 | 总裁 || 霸总|甜宠| "}
-    assert parse_row(row, themes) == {"themes": [1, 2], "tropes": 1 << Trope.TYCOON - 1}
+    assert parse_row(row, themes) == {
+        "themes": [1, 2],
+        "tropes": 1 << Trope.TYCOON - 1,
+        "primary_theme": [1],
+        "theme_set": [3],
+    }
+    assert shown_name(themes.names[3]) == "甜宠|霸总"
     table = read_facts([{"themes": "霸总|甜宠"}, row], themes)
     assert table.themes.tolist() == [[1, 2] + [0] * (THEMES_MAX - 2)] * 2
 
 
 def test_a_series_a_provider_and_a_theme_of_one_name_are_three_groups() -> None:
     names = Vocabulary({"甲": "霸总"})
-    row = parse_row({"series": "甲", "provider": "甲", "duplicate": "甲", "themes": "甲"}, names)
+    row = parse_row(dict.fromkeys((*GROUPS, "themes"), "甲"), names)
     told = [row[name] for name in (*GROUPS, "themes")]
-    assert told == [[1], [2], [3], [4]], "and an alias is one of themes alone"
-    assert [shown_name(names.names[number]) for (number,) in told] == ["甲", "甲", "甲", "霸总"]
+    assert told == [[1], [2], [3], [4], [5]], "and an alias is one of themes alone"
+    assert [shown_name(names.names[number]) for (number,) in told] == [*"甲甲甲甲", "霸总"]
+
+
+def test_the_first_theme_told_is_the_primary_one_and_all_together_are_a_set() -> None:
+    names = Vocabulary({"总裁": "霸总"})
+    one, other, third = (
+        parse_row({"themes": text}, names) for text in ("总裁|甜宠", "甜宠|霸总", "甜宠")
+    )
+    assert one["primary_theme"] == [names.number("霸总")]
+    assert other["primary_theme"] == third["primary_theme"] == [names.number("甜宠")]
+    assert one["theme_set"] == other["theme_set"] != third["theme_set"]
 
 
 def test_tropes_are_read_from_tags_and_from_the_themes_they_stand_for() -> None:

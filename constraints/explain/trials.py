@@ -7,12 +7,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from constraints.catalogue import LABELS
 from constraints.facts import DAY_MAX, DAY_MIN, Facts, IntArray, day_of, put, subject_keys
 from constraints.page import Page
 from constraints.rule import Rule
 
 VALUES_MAX: Final = 24  # LIMIT: values tried in one column
-NEVER: Final = frozenset(("kind", "subject", "themes", "series", "provider", "duplicate"))
+NEVER: Final = frozenset(("kind", "subject", *LABELS))
 """Columns of which no change is proposed: which title it is, and of what kind and themes."""
 
 GRAVE: Final = frozenset(

@@ -134,11 +134,12 @@ def _labels_of(rows, labels, t):  # type: ignore[no-untyped-def]
     """Copy the labels that some rule counts side by side: (columns, n, widest + 1) int32, then 0.
 
     Large catalogues lie outside the processor's caches; read one after the other, rows overlap.
+    What stands in columns that no rule counts is never read.
     """
     widest = 0
     for column in labels:
         widest = max(widest, column.shape[1])
-    copied = np.zeros((len(labels), len(rows), widest + 1), np.int32)
+    copied = np.empty((len(labels), len(rows), widest + 1), np.int32)
     for column in range(len(labels)):
         if not (t.labels == column).any():
             continue
@@ -146,6 +147,7 @@ def _labels_of(rows, labels, t):  # type: ignore[no-untyped-def]
         for one in range(len(rows)):
             for place in range(table.shape[1]):
                 copied[column, one, place] = table[rows[one], place]
+            copied[column, one, table.shape[1]] = 0
     return copied
 
 
