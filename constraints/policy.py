@@ -84,6 +84,15 @@ class Policy:
         return tuple(rule for rule in self.rules if rule.mode != "off")
 
     @cached_property
+    def carrying(self) -> tuple[tuple[int, Rule], ...]:
+        """Rules in force for whom titles are offered though nobody does, by their place."""
+        return tuple(
+            (place, rule)
+            for place, rule in enumerate(self.compiled)
+            if rule.mode == "enforce" and getattr(rule, "carry", False)
+        )
+
+    @cached_property
     def terminals(self) -> frozenset[str]:
         """Terminals that some surface names; to rules all others are alike."""
         return frozenset(t for s in self.surfaces.values() for t in s.first_screen_slots)

@@ -105,6 +105,7 @@ class Rule(Strict):
         surfaces, terminals, viewer_classes: scope; empty means all.
         personalised: scope: only pages that are, or are not, personally recommended.
         since, until: first day in force, and the first day no longer in force.
+        order_ref: the order a directive carries out, by its number, as the regulator gave it.
         counted: verdicts that count in the groups.
     """
 
@@ -120,6 +121,7 @@ class Rule(Strict):
     personalised: bool | None = None
     since: date | None = None
     until: date | None = None
+    order_ref: Annotated[str, Field(min_length=1, max_length=128)] | None = None
 
     @model_validator(mode="after")
     def _dates_in_order(self) -> "Rule":

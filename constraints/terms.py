@@ -278,3 +278,4 @@ class Listing(IntEnum):
     SHOWCASE = 9
     KEY_DATE = 10
     MAINSTREAM = 11
+    MUST_CARRY = 12

@@ -57,13 +57,14 @@ class Explainer:
     def _explain(self, data: bytes) -> pb.ExplainResponse:
         message = _parse(data)
         asked = decode(message.request.SerializeToString(), self.settings)
-        candidate = _place(asked, message.candidate_id)
         using, now_us = self.state.in_use(), self.state.now_us()
         placed = build_page(asked, using.policy, self.keys, now_us)
-        source = using.source(placed.page.day)
-        offer, themes = resolve(
+        source = using.source(placed.page)
+        offer, themes, joined = resolve(
             source, asked.ids, asked.utility, asked.kinds, asked.inline, placed.standing
         )
+        asked = asked.with_joined(joined)
+        candidate = _place(asked, message.candidate_id)
         candidates = _as_candidates(offer)
         found = explain(candidates, placed.page, using.policy, candidate)
         reply = _encode(found, asked, using.policy, themes.names, candidates.facts)

@@ -36,6 +36,8 @@ class Quota(Rule):
             row.
         most, most_share: at most so many, or such a share.
         least, least_share: at least so many, or such a share.
+        carry: whom a floor speaks of is offered for the page even where nobody offers it, at
+            utility 0: for a directive that names titles. Every Block holds all the same.
         level: how precious; 0 is hard, and a floor is never hard.
     """
 
@@ -50,6 +52,7 @@ class Quota(Rule):
     most_share: Share | None = None
     least: Annotated[int, Field(ge=1, le=SLOTS_MAX)] | None = None
     least_share: Share | None = None
+    carry: bool = False
     level: Level = 3
 
     @model_validator(mode="after")
@@ -65,6 +68,8 @@ class Quota(Rule):
             raise ValueError("of: speaks of everyone")
         if not self._is_cap and self.level == HARD:
             raise ValueError("level: a floor is never hard")
+        if self.carry and self._is_cap:
+            raise ValueError("carry: is for a floor; give least or least_share")
         if self.window_slots and not self.most:
             raise ValueError("most: a window is bounded by a number, from above")
         if self.first_slots and max(self.least or 0, self.most or 0) > self.first_slots:

@@ -11,6 +11,7 @@ from ranker.cli import (  # noqa: F401 -- they add their commands
     analyze,
     cases,
     costs,
+    directives,
     explain,
     facts,
     law,

@@ -87,9 +87,15 @@ def _costs(message: pb.RerankRequest, settings: Settings) -> tuple[Asked, Policy
     using = state.in_use()
     keys = load_keys(settings.data_dir) if asked.page_token else []
     placed = build_page(asked, using.policy, keys, state.now_us())
-    source = using.source(placed.page.day)
-    offer, _ = resolve(source, asked.ids, asked.utility, asked.kinds, asked.inline, placed.standing)
-    return asked, using.policy, rule_costs(offer, placed.page, using.policy, ROUNDS["best"])
+    source = using.source(placed.page)
+    offer, _, joined = resolve(
+        source, asked.ids, asked.utility, asked.kinds, asked.inline, placed.standing
+    )
+    return (
+        asked.with_joined(joined),
+        using.policy,
+        rule_costs(offer, placed.page, using.policy, ROUNDS["best"]),
+    )
 
 
 def _sources(policy: Policy) -> dict[str, LawRow]:

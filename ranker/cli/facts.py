@@ -1,12 +1,17 @@
 """`slotwarden facts`: import them, and see what the store holds."""
 
+import csv
+import io
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from constraints.catalogue import compile_catalogue
+from constraints.facts import date_of
+from constraints.terms import Listing
 from ranker.cli.shared import (
     Bar,
     DataDir,
@@ -57,6 +62,45 @@ def facts_import(
     if as_json:
         print_json([_import_json(outcome) for outcome in outcomes])
     if refused:
+        raise typer.Exit(1)
+
+
+@facts_app.command()
+def takedown(
+    subject: Annotated[str, typer.Argument(help="Id of the title or room.")],
+    order_ref: Annotated[str, typer.Option(help="The order it rests on.")],
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, today unless given.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day, open unless given.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="For people.")] = "",
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Take a title or room down: it stands on the list `takedown` from its first day on."""
+    first = since.date() if since else date_of(day_at(now_us()))
+    last = until.date().isoformat() if until else ""
+    entry = {
+        "listing_id": f"takedown {subject}",
+        "list": Listing.TAKEDOWN.name.lower(),
+        "member": subject,
+        "from": first.isoformat(),
+        "until": last,
+        "order_ref": order_ref,
+        "note": note,
+    }
+    text = io.StringIO()
+    csv.writer(text).writerows([entry.keys(), entry.values()])
+    with FactStore(settings_with(data_dir=data_dir).data_dir) as store:
+        content = text.getvalue().encode("utf-8", "surrogatepass")
+        outcome = import_csv(store, "takedown", content, at_us=now_us())
+    if as_json:
+        print_json(_import_json(outcome))
+    else:
+        report(outcome)
+    if outcome.faults:
         raise typer.Exit(1)
 
 

@@ -27,6 +27,7 @@ MEMBERS: Final[Mapping[Listing, str]] = {
     Listing.SHOWCASE: "id",
     Listing.KEY_DATE: "id",
     Listing.MAINSTREAM: "id",
+    Listing.MUST_CARRY: "id",
 }
 """List → the column of a subject that its members stand in; `id` is the subject's own."""
 

@@ -1,7 +1,7 @@
 """Requests to arrays: every limit and shape of a request is checked here."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +38,7 @@ class Asked:
         kinds: (n,) uint8 declared kinds, or None when none is declared.
         inline: n rows of text facts, or empty.
         reserved: slot → id of what the caller puts there, empty when unknown.
+        joined: how many of the n nobody offered: the last ones.
     """
 
     message: pb.RerankRequest
@@ -56,6 +57,15 @@ class Asked:
     utility: FloatArray
     kinds: IntArray | None
     inline: Sequence[Mapping[str, str]]
+    joined: int = 0
+
+    def with_joined(self, ids: Sequence[str]) -> "Asked":
+        """Return the same with some more candidates, at utility 0, that nobody offered."""
+        if not ids:
+            return self
+        told = [self.id_text(candidate) for candidate in range(len(self.ids))]
+        utility = np.concatenate([self.utility, np.zeros(len(ids), self.utility.dtype)])
+        return replace(self, ids=[*told, *ids], utility=utility, joined=len(ids))
 
     def id_text(self, candidate: int) -> str:
         """Return a candidate's id as text."""

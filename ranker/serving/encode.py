@@ -39,7 +39,7 @@ def encode(
         seam_unverified: the page was judged as the first of its surface.
         facts_strict: facts were too old to trust.
     """
-    writer = Writer(asked, policy, themes)
+    writer, offered = Writer(asked, policy, themes), len(asked.ids) - asked.joined
     message = out.Decision(
         placements=[
             out.Placement(
@@ -50,6 +50,7 @@ def encode(
                 utility=p.utility,
                 scored=p.scored,
                 unregistered=not p.is_registered,
+                joined=p.candidate >= offered,
                 first_screen=p.is_first_screen,
                 reasons=writer.reasons(p.reasons),
                 duties=[
@@ -175,6 +176,7 @@ class Writer:
                     citation_en=row.citation("en"),
                     quote_zh=row.quote_zh,
                     quote_en=row.quote_en,
+                    order_ref=self.rules[rule_id].order_ref or "",
                 )
             )
         return found

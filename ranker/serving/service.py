@@ -66,10 +66,11 @@ class RerankService:
         using = self.state.in_use()
         placed = build_page(asked, using.policy, self.keys, now_us)
         page = placed.page
-        source = using.source(page.day)
-        offer, themes = resolve(
+        source = using.source(page)
+        offer, themes, joined = resolve(
             source, asked.ids, asked.utility, asked.kinds, asked.inline, placed.standing
         )
+        asked = asked.with_joined(joined)
         spent_s = time.perf_counter() - begun_s
         rounds = self.pace.rounds(None if left_s is None else left_s - spent_s)
         decision_id = uuid.uuid4().hex

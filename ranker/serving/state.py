@@ -11,6 +11,7 @@ from typing import Final
 from constraints.catalogue import Catalogue, compile_catalogue
 from constraints.errors import FactsUnavailableError, PolicyError
 from constraints.facts import day_of
+from constraints.page import Page
 from constraints.policy import Policy
 from ranker.facts import id_index
 from ranker.facts.resolve import Source
@@ -47,10 +48,9 @@ class InUse:
     facts_strict: bool
     catalogue: Catalogue | None
 
-    def source(self, day: int) -> Source:
-        """Return what the candidates of a page of a day are judged by."""
-        rules = self.policy.compiled
-        return Source(self.snapshot, self.facts_strict, self.catalogue, rules, day)
+    def source(self, page: Page) -> Source:
+        """Return what the candidates of a page are judged by."""
+        return Source(self.snapshot, self.facts_strict, self.catalogue, self.policy, page)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ class Decision(_message.Message):
     def __init__(self, placements: _Optional[_Iterable[_Union[Placement, _Mapping]]] = ..., moves: _Optional[_Iterable[_Union[Move, _Mapping]]] = ..., blocked: _Optional[_Iterable[_Union[BlockedCandidate, _Mapping]]] = ..., blocked_count: _Optional[int] = ..., relaxed: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., shadow: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., withdrawn: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., empty_slots: _Optional[_Iterable[int]] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., seam_unverified: _Optional[bool] = ..., facts_strict: _Optional[bool] = ..., rounds: _Optional[int] = ..., worth: _Optional[float] = ..., free_bound: _Optional[float] = ..., proved_best: _Optional[bool] = ..., void_pins: _Optional[_Iterable[_Union[VoidPin, _Mapping]]] = ...) -> None: ...
 
 class Placement(_message.Message):
-    __slots__ = ("slot", "state", "candidate", "id", "utility", "scored", "unregistered", "reasons", "first_screen", "duties")
+    __slots__ = ("slot", "state", "candidate", "id", "utility", "scored", "unregistered", "reasons", "first_screen", "duties", "joined")
     SLOT_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     CANDIDATE_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +123,7 @@ class Placement(_message.Message):
     REASONS_FIELD_NUMBER: _ClassVar[int]
     FIRST_SCREEN_FIELD_NUMBER: _ClassVar[int]
     DUTIES_FIELD_NUMBER: _ClassVar[int]
+    JOINED_FIELD_NUMBER: _ClassVar[int]
     slot: int
     state: SlotState
     candidate: int
@@ -133,7 +134,8 @@ class Placement(_message.Message):
     reasons: _containers.RepeatedCompositeFieldContainer[Reason]
     first_screen: bool
     duties: _containers.RepeatedCompositeFieldContainer[OwedDuty]
-    def __init__(self, slot: _Optional[int] = ..., state: _Optional[_Union[SlotState, str]] = ..., candidate: _Optional[int] = ..., id: _Optional[str] = ..., utility: _Optional[float] = ..., scored: _Optional[float] = ..., unregistered: _Optional[bool] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., first_screen: _Optional[bool] = ..., duties: _Optional[_Iterable[_Union[OwedDuty, _Mapping]]] = ...) -> None: ...
+    joined: bool
+    def __init__(self, slot: _Optional[int] = ..., state: _Optional[_Union[SlotState, str]] = ..., candidate: _Optional[int] = ..., id: _Optional[str] = ..., utility: _Optional[float] = ..., scored: _Optional[float] = ..., unregistered: _Optional[bool] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., first_screen: _Optional[bool] = ..., duties: _Optional[_Iterable[_Union[OwedDuty, _Mapping]]] = ..., joined: _Optional[bool] = ...) -> None: ...
 
 class OwedDuty(_message.Message):
     __slots__ = ("duty", "rule_id", "source")
@@ -222,7 +224,7 @@ class Finding(_message.Message):
     def __init__(self, rule_id: _Optional[str] = ..., level: _Optional[int] = ..., count: _Optional[int] = ..., group: _Optional[str] = ..., slots: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Citation(_message.Message):
-    __slots__ = ("rule_id", "rule_type", "source", "citation_zh", "citation_en", "quote_zh", "quote_en")
+    __slots__ = ("rule_id", "rule_type", "source", "citation_zh", "citation_en", "quote_zh", "quote_en", "order_ref")
     RULE_ID_FIELD_NUMBER: _ClassVar[int]
     RULE_TYPE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
@@ -230,6 +232,7 @@ class Citation(_message.Message):
     CITATION_EN_FIELD_NUMBER: _ClassVar[int]
     QUOTE_ZH_FIELD_NUMBER: _ClassVar[int]
     QUOTE_EN_FIELD_NUMBER: _ClassVar[int]
+    ORDER_REF_FIELD_NUMBER: _ClassVar[int]
     rule_id: str
     rule_type: str
     source: str
@@ -237,4 +240,5 @@ class Citation(_message.Message):
     citation_en: str
     quote_zh: str
     quote_en: str
-    def __init__(self, rule_id: _Optional[str] = ..., rule_type: _Optional[str] = ..., source: _Optional[str] = ..., citation_zh: _Optional[str] = ..., citation_en: _Optional[str] = ..., quote_zh: _Optional[str] = ..., quote_en: _Optional[str] = ...) -> None: ...
+    order_ref: str
+    def __init__(self, rule_id: _Optional[str] = ..., rule_type: _Optional[str] = ..., source: _Optional[str] = ..., citation_zh: _Optional[str] = ..., citation_en: _Optional[str] = ..., quote_zh: _Optional[str] = ..., quote_en: _Optional[str] = ..., order_ref: _Optional[str] = ...) -> None: ...
