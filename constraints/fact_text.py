@@ -144,7 +144,7 @@ def _parse_value(name: str, text: str, themes: Vocabulary) -> Any:
         return _parse_word(meta["enum"], text)
     if "amount" in meta:
         return _parse_amount(text, meta["amount"])
-    return _parse_day(text) + ("inclusive" in meta)
+    return parse_day(text) + ("inclusive" in meta)
 
 
 def _parts(text: str) -> list[str]:
@@ -172,7 +172,12 @@ def _parse_amount(text: str, most: int) -> int:
     return int(text)
 
 
-def _parse_day(text: str) -> int:
+def parse_day(text: str) -> int:
+    """Read a date like 2026-09-01 as a day number.
+
+    Raises:
+        ValueError: it is not one, or not of this century.
+    """
     try:
         when = date.fromisoformat(text)
     except ValueError:
@@ -190,8 +195,8 @@ def parse_listings(text: str) -> list[int]:
         first, dots, last = term.partition("..")
         if term and not dots:
             raise ValueError(f"`{quoted(part)}` is not like embargo:2026-09-01..2026-09-30")
-        start = _parse_day(first) if first else DAY_MIN
-        stop = _parse_day(last) + 1 if last else LAST_DAY
+        start = parse_day(first) if first else DAY_MIN
+        stop = parse_day(last) + 1 if last else LAST_DAY
         if stop <= start:
             raise ValueError(f"`{quoted(part)}` ends before it begins")
         entries.add(listing(Listing(_parse_word(Listing, name)), start, stop))

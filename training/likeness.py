@@ -1,12 +1,10 @@
-"""Finds tags that may mean one theme, and titles that may be one work: proposals, never facts.
+"""Finds tags that may mean one theme: proposals, never facts.
 
 Nothing here decides. A person reads what is proposed and confirms it, or it stays a proposal.
 """
 
-import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
@@ -15,14 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 TAGS_MAX: Final = 4_000  # LIMIT: tags compared, the most frequent ones; each pair of them is
-TITLES_MAX: Final = 100_000  # LIMIT: titles compared for near-duplicates
 EXAMPLES: Final = 3
-CHUNK: Final = 512
+STAGES: Final = 3
 WEIGHTS: Final = {"name": 0.4, "titles": 0.5, "company": 0.1}
 """How much it counts that names, titles and the tags beside them are alike; chosen on the sample,
 where `tests/test_suggesting.py` holds what comes of it."""
 ALIKE_MIN: Final = 0.20
-NEARLY_SAME_MIN: Final = 0.75
 
 
 class NoLibraryError(Exception):
@@ -61,25 +57,17 @@ class AliasProposal:
     examples: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DuplicateProposal:
-    """A title that may be one work with others; all of a cluster have one name.
-
-    Attributes:
-        duplicate: id of the first of them.
-        similarity: 0 to 1, to the nearest of them.
-        nearest: title of that one.
-    """
-
-    id: str
-    duplicate: str
-    title: str
-    nearest: str
-    similarity: float
+def tag_count(subjects: Sequence[Titled], aliases: Mapping[str, str]) -> int:
+    """Count the tags, aliases as their themes; beyond TAGS_MAX the rarest are left out."""
+    return len({aliases.get(tag, tag) for one in subjects for tag in one.tags})
 
 
 def propose_aliases(
-    subjects: Sequence[Titled], aliases: Mapping[str, str], *, alike_min: float = ALIKE_MIN
+    subjects: Sequence[Titled],
+    aliases: Mapping[str, str],
+    *,
+    alike_min: float = ALIKE_MIN,
+    tick: Callable[[int], None] | None = None,
 ) -> list[AliasProposal]:
     """Propose further aliases, the likeliest first.
 
@@ -87,6 +75,7 @@ def propose_aliases(
         subjects: titles with their tags.
         aliases: tag → canonical theme, confirmed already; such tags count as their themes.
         alike_min: least mean similarity within what may be one theme, 0 to 1.
+        tick: told after each of `STAGES` stages how many are done.
 
     Returns:
         Proposals that an import accepts beside `aliases`: none leads to another alias.
@@ -105,11 +94,16 @@ def propose_aliases(
     names = sorted(sorted(under), key=lambda tag: -len(under[tag]))[:TAGS_MAX]
     if len(names) < 2:
         return []
+    done = tick or (lambda _: None)
+    done(1)
     parts = _likeness_of_tags(names, under, beside)
+    done(2)
     whole = sum((WEIGHTS[what] * part for what, part in parts.items()), np.zeros(1))
     canonical = set(aliases.values())
+    clusters = _clusters(whole, alike_min)
+    done(3)
     proposals = []
-    for members in _clusters(whole, alike_min):
+    for members in clusters:
         head = min(members, key=lambda i: (names[i] not in canonical, i))
         for i in members:
             if i == head or names[i] in canonical:
@@ -132,54 +126,6 @@ def propose_aliases(
     return sorted(proposals, key=lambda p: (-p.similarity, p.tag))
 
 
-def propose_duplicates(
-    subjects: Sequence[Titled],
-    *,
-    nearly_same_min: float = NEARLY_SAME_MIN,
-    tick: Callable[[int], None] | None = None,
-) -> list[DuplicateProposal]:
-    """Propose titles that may be one work, cluster by cluster.
-
-    Args:
-        subjects: titles; their tags do not matter.
-        nearly_same_min: least similarity of two titles of a cluster that are joined, 0 to 1.
-        tick: told the number of titles compared, every `CHUNK`.
-
-    Raises:
-        NoLibraryError: scikit-learn is missing.
-        ValueError: there are more titles than TITLES_MAX.
-    """
-    told = [one for one in subjects if one.title]
-    if len(told) > TITLES_MAX:
-        raise ValueError(f"has more than {TITLES_MAX} titles")
-    if len(told) < 2:
-        return []
-    table = _by_characters([f" {_plain(one.title)} " for one in told], (2, 3))
-    heads = list(range(len(told)))  # each points to an earlier one of its cluster, or to itself
-    nearest: dict[int, tuple[float, int]] = {}
-    for i, j, alike in _near(table, nearly_same_min, tick):
-        first, second = sorted((_head(heads, i), _head(heads, j)))
-        heads[second] = first
-        for one, other in ((i, j), (j, i)):
-            nearest[one] = max(nearest.get(one, (0.0, other)), (alike, other))
-    order = sorted(nearest, key=lambda i: (_head(heads, i), i))
-    return [
-        DuplicateProposal(
-            told[i].id,
-            told[_head(heads, i)].id,
-            told[i].title,
-            told[nearest[i][1]].title,
-            round(nearest[i][0], 3),
-        )
-        for i in order
-    ]
-
-
-def _plain(title: str) -> str:
-    """Return a title without marks and spaces, wide letters as narrow ones, all small."""
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", title)).casefold()
-
-
 def _rounded(likeness: float) -> float:
     return round(float(likeness), 3)
 
@@ -199,8 +145,8 @@ def _likeness_of_tags(
     company = [[*beside[tag].elements()] for tag in names]
     text = _library("feature_extraction.text")
     tables = {
-        "name": _by_characters(names, (1, 3)),
-        "titles": _by_characters(titles, (2, 3)),
+        "name": by_characters(names, (1, 3)),
+        "titles": by_characters(titles, (2, 3)),
         "company": _fitted(text.TfidfVectorizer(analyzer=list, sublinear_tf=True), company),
     }
     alone = np.eye(len(names))
@@ -210,7 +156,7 @@ def _likeness_of_tags(
     }
 
 
-def _by_characters(texts: Sequence[str], lengths: tuple[int, int]) -> Any:
+def by_characters(texts: Sequence[str], lengths: tuple[int, int]) -> Any:
     """Weigh runs of characters by how seldom they are; (n, runs) sparse, None without any run."""
     text = _library("feature_extraction.text")
     return _fitted(
@@ -236,27 +182,3 @@ def _clusters(whole: NDArray[np.float64], alike_min: float) -> list[list[int]]:
     for i, label in enumerate(found.fit_predict(apart).tolist()):
         members.setdefault(label, []).append(i)
     return [cluster for cluster in members.values() if len(cluster) > 1]
-
-
-def _near(
-    table: Any, least: float, tick: Callable[[int], None] | None
-) -> Iterator[tuple[int, int, float]]:
-    """Yield the pairs of rows that are at least so alike, chunk by chunk, the lower index first."""
-    if table is None:
-        return
-    count = table.shape[0]
-    for start in range(0, count, CHUNK):
-        alike = (table[start : start + CHUNK] @ table.T).tocoo()
-        kept = (alike.data >= least) & (alike.row + start < alike.col)
-        for i, j, value in zip(alike.row[kept], alike.col[kept], alike.data[kept], strict=True):
-            yield int(i) + start, int(j), float(value)
-        if tick is not None:
-            tick(min(start + CHUNK, count))
-
-
-def _head(heads: list[int], i: int) -> int:
-    """Return the first of the cluster of i, and shorten the way to it."""
-    while heads[i] != i:
-        heads[i] = heads[heads[i]]
-        i = heads[i]
-    return i

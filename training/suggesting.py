@@ -1,38 +1,59 @@
 """`slotwarden suggest-aliases`, `suggest-duplicates`: proposals as CSV, for a person to confirm.
 
 `slotwarden facts import` takes of such a file only the rows in whose `confirmed` a person wrote
-`yes`, and under `confirmed_by` who did. Nothing is applied here.
+`yes`, and beside it who did and on which day. Nothing is applied here.
 """
 
 import csv
 import io
 import json
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from training.copies import NEARLY_SAME_MIN, propose_duplicates
 from training.likeness import (
     ALIKE_MIN,
-    NEARLY_SAME_MIN,
+    STAGES,
+    TAGS_MAX,
     NoLibraryError,
-    Titled,
     propose_aliases,
-    propose_duplicates,
+    tag_count,
 )
+from training.titles_csv import fail, read_aliases, read_titles
 
-ROWS_MAX: Final = 1_000_000  # LIMIT: subjects of one file
-ALIAS_COLUMNS: Final = (
-    *("tag", "theme", "similarity", "by_name", "by_titles", "by_company"),
-    *("tag_titles", "theme_titles", "shared_titles", "examples", "confirmed", "confirmed_by"),
-)
-DUPLICATE_COLUMNS: Final = ("id", "duplicate", "titles", "similarity", "confirmed", "confirmed_by")
+ALIAS_COLUMNS: Final = {
+    "tag": "标签",
+    "theme": "建议归入的题材",
+    "similarity": "相似度",
+    "by_name": "字面相似",
+    "by_titles": "片名相似",
+    "by_company": "同现相似",
+    "tag_titles": "涉及片数",
+    "theme_titles": "题材片数",
+    "shared_titles": "同时带两者的片数",
+    "examples": "片名举例",
+    "confirmed": "确认（是/否）",
+    "confirmed_by": "确认人",
+    "confirmed_on": "确认日期",
+}
+"""Name → the word for people that stands before it in the header; an import reads the name."""
+DUPLICATE_COLUMNS: Final = {
+    "id": "编号",
+    "duplicate": "建议的近似组名",
+    "titles": "片名与最近似者",
+    "similarity": "相似度",
+    "confirmed": "确认（是/否）",
+    "confirmed_by": "确认人",
+    "confirmed_on": "确认日期",
+}
 _NO_LIBRARY: Final = "scikit-learn is not installed; it is in the extra `train`"
 
 
@@ -45,20 +66,28 @@ class Language(StrEnum):
 
 TOLD: Final = {
     "alias": {
-        Language.ZH: "{count} 条同义词建议。逐条核对，认可的在 confirmed 栏填“是”、"
-        "在 confirmed_by 栏填姓名，再导入：\n"
-        "  slotwarden facts import {path}",
-        Language.EN: "{count} proposed aliases. Check each; write yes under confirmed"
-        " and your name under confirmed_by, then import:\n"
-        "  slotwarden facts import {path}",
+        Language.ZH: "{count} 条同义词建议",
+        Language.EN: "{count} proposed aliases",
     },
     "duplicate": {
-        Language.ZH: "{count} 个近似片名。逐条核对，认可的在 confirmed 栏填“是”、"
-        "在 confirmed_by 栏填姓名，再导入：\n"
-        "  slotwarden facts import {path}",
-        Language.EN: "{count} titles nearly the same. Check each; write yes under confirmed "
-        "and your name under confirmed_by, then import:\n  slotwarden facts import {path}",
+        Language.ZH: "{count} 个近似片名",
+        Language.EN: "{count} titles nearly the same",
     },
+}
+NEXT: Final = {
+    Language.ZH: "。逐条核对，认可的在 confirmed 栏填“是”，在 confirmed_by 栏填姓名，"
+    "在 confirmed_on 栏填日期（如 2026-09-01），再导入：\n  slotwarden facts import {path}",
+    Language.EN: ". Check each; write yes under confirmed, your name under confirmed_by and the"
+    " day, like 2026-09-01, under confirmed_on, then import:\n  slotwarden facts import {path}",
+}
+LEFT_OUT: Final = {
+    Language.ZH: "标签超过 {most} 个：最少见的 {rare} 个没有比较",
+    Language.EN: "more than {most} tags: the {rare} rarest were not compared",
+}
+FORMULAS: Final = {
+    Language.ZH: "{count} 条建议没有写出：其标签以 = + - @ 开头，会被表格软件当作公式",
+    Language.EN: "{count} proposals were not written: a tag that begins with = + - @ is a formula"
+    " to a spreadsheet",
 }
 Subjects = Annotated[Path, typer.Argument(help="CSV of subjects: id, title, themes.")]
 Out = Annotated[Path | None, typer.Option(help="File to write; else standard output.")]
@@ -77,20 +106,26 @@ def suggest_aliases(
     lang: Lang = Language.ZH,
 ) -> None:
     """Propose tags that may be one theme, so that synonyms do not defeat a cap."""
-    known = {} if aliases is None else {r["tag"]: r["theme"] for r in _rows(aliases, "tag,theme")}
-    told = [_titled(row) for row in _rows(subjects, "id,title,themes")]
-    try:
-        found = propose_aliases(told, known, alike_min=alike_min)
-    except NoLibraryError:
-        _fail(_NO_LIBRARY)
+    known = {} if aliases is None else read_aliases(aliases)
+    told = read_titles(subjects)
+    with _watched(subjects.name, STAGES) as tick:
+        found = propose_aliases(told, known, alike_min=alike_min, tick=tick)
+    safe = [p for p in found if not (_is_formula(p.tag) or _is_formula(p.theme))]
+    rare = max(tag_count(told, known) - TAGS_MAX, 0)
+    if rare:
+        typer.echo(LEFT_OUT[lang].format(most=TAGS_MAX, rare=rare), err=True)
+    if len(safe) < len(found):
+        typer.echo(FORMULAS[lang].format(count=len(found) - len(safe)), err=True)
     rows: list[Sequence[object]] = [
         (
             *(p.tag, p.theme, p.similarity, p.name, p.titles, p.company),
-            *(p.tag_count, p.theme_count, p.shared_count, _quoted(p.examples), "", ""),
+            *(p.tag_count, p.theme_count, p.shared_count, _quoted(p.examples), "", "", ""),
         )
-        for p in found
+        for p in safe
     ]
-    _tell("alias", ALIAS_COLUMNS, rows, [asdict(p) for p in found], out, as_json, lang)
+    proposals = [asdict(p) for p in safe]
+    left = {"tags_left_out": rare, "formulas_left_out": len(found) - len(safe)}
+    _tell("alias", ALIAS_COLUMNS, rows, {"proposals": proposals, **left}, out, as_json, lang)
 
 
 def suggest_duplicates(
@@ -103,29 +138,29 @@ def suggest_duplicates(
     lang: Lang = Language.ZH,
 ) -> None:
     """Propose titles that may be one work in several copies, by their titles alone."""
-    told = [_titled(row) for row in _rows(subjects, "id,title")]
-    watched = Console(stderr=True)
-    try:
-        with Progress(console=watched, transient=True, disable=not watched.is_terminal) as bar:
-            task = bar.add_task(subjects.name, total=len(told))
-            found = propose_duplicates(
-                told,
-                nearly_same_min=nearly_same_min,
-                tick=lambda done: bar.update(task, completed=done),
-            )
-    except NoLibraryError:
-        _fail(_NO_LIBRARY)
-    except ValueError as error:
-        _fail(f"{subjects}: {error}")
+    told = read_titles(subjects, with_tags=False)
+    with _watched(subjects.name, len(told)) as tick:
+        try:
+            found = propose_duplicates(told, nearly_same_min=nearly_same_min, tick=tick)
+        except ValueError as error:
+            fail(f"{subjects}: {error}")
     rows: list[Sequence[object]] = [
-        (p.id, p.duplicate, _quoted((p.title, p.nearest)), p.similarity, "", "") for p in found
+        (p.id, p.duplicate, _quoted((p.title, p.nearest)), p.similarity, "", "", "") for p in found
     ]
-    _tell("duplicate", DUPLICATE_COLUMNS, rows, [asdict(p) for p in found], out, as_json, lang)
+    proposals = {"proposals": [asdict(p) for p in found]}
+    _tell("duplicate", DUPLICATE_COLUMNS, rows, proposals, out, as_json, lang)
 
 
-def _titled(row: Mapping[str, str]) -> Titled:
-    parts = (part.strip() for part in row.get("themes", "").split("|"))
-    return Titled(row["id"], row["title"].strip(), tuple(dict.fromkeys(filter(None, parts))))
+@contextmanager
+def _watched(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how far the work is, where somebody watches it; tell where its library is."""
+    watched = Console(stderr=True)
+    with Progress(console=watched, transient=True, disable=not watched.is_terminal) as bar:
+        task = bar.add_task(name, total=total)
+        try:
+            yield lambda done: bar.update(task, completed=done)
+        except NoLibraryError:
+            fail(_NO_LIBRARY)
 
 
 def _quoted(titles: Iterable[str]) -> str:
@@ -133,43 +168,16 @@ def _quoted(titles: Iterable[str]) -> str:
     return " ".join(f"《{title}》" for title in titles)
 
 
-def _rows(path: Path, columns: str) -> list[dict[str, str]]:
-    """Read a CSV file that must have some columns.
-
-    Every row has all of the file's columns.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        _fail(f"{path}: {(error.strerror or str(error)).lower()}")
-    except UnicodeDecodeError:
-        _fail(f"{path}: is not UTF-8 text")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[dict[str, str]] = []
-    try:
-        header = next(reader, [])
-        for name in columns.split(","):
-            if name not in header:
-                _fail(f"{path}: row 1: {name}: is missing")
-        for number, cells in enumerate(reader, 2):
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                fault = f"has {len(cells)} values for {len(header)} columns"
-                _fail(f"{path}: row {number}: {fault}")
-            if len(rows) == ROWS_MAX:
-                _fail(f"{path}: row {number}: the file has more than {ROWS_MAX} rows")
-            rows.append(dict(zip(header, cells, strict=True)))
-    except csv.Error as error:
-        _fail(f"{path}: is not CSV: {error}")
-    return rows
+def _is_formula(tag: str) -> bool:
+    """Tell whether a spreadsheet would compute a tag; brackets would make it another tag."""
+    return tag.startswith(("=", "+", "-", "@"))
 
 
 def _tell(
     what: str,
-    columns: Sequence[str],
+    columns: Mapping[str, str],
     rows: Sequence[Sequence[object]],
-    told: list[dict[str, Any]],
+    told: Mapping[str, Any],
     out: Path | None,
     as_json: bool,
     lang: Language,
@@ -177,20 +185,15 @@ def _tell(
     """Print proposals, or write them to a file that people's spreadsheets take for UTF-8."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([columns, *rows])
+    writer.writerows([[f"{word} {name}" for name, word in columns.items()], *rows])
     if out is not None:
         try:
             out.write_text(text.getvalue(), encoding="utf-8-sig")
         except OSError as error:
-            _fail(f"{out}: {(error.strerror or str(error)).lower()}")
+            fail(f"{out}: {(error.strerror or str(error)).lower()}")
     if as_json:
-        typer.echo(json.dumps({"proposals": told}, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
     elif out is None:
         typer.echo(text.getvalue(), nl=False)
     else:
-        typer.echo(TOLD[what][lang].format(count=len(rows), path=out))
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(message, err=True)
-    sys.exit(1)
+        typer.echo(TOLD[what][lang].format(count=len(rows)) + NEXT[lang].format(path=out))

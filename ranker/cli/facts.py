@@ -5,7 +5,7 @@ import io
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -22,12 +22,17 @@ from ranker.cli.shared import (
     print_json,
     settings_with,
 )
+from ranker.facts import aliases
 from ranker.facts.importing import Fault, Import, import_csv
 from ranker.facts.snapshot import Snapshot
 from ranker.facts.store import FactStore
 from ranker.policies.folder import PolicyFolder
 from ranker.serving.state import NAMED_MAX, day_at
 from ranker.settings import Settings
+
+UNCONFIRMED: Final = (
+    "{file}: {count} 行未经确认，没有导入 · {count} rows not confirmed, not imported"
+)
 
 
 @facts_app.command("import")
@@ -111,12 +116,13 @@ def report(outcome: Import) -> None:
     kept = "kept" if outcome.is_kept else "refused, nothing was imported"
     if not outcome.rows and outcome.is_kept:
         kept = "the file has no rows"
-    waiting = f"{outcome.unconfirmed} not confirmed, " if outcome.unconfirmed else ""
     print(
         f"{outcome.file}: {outcome.rows} rows, {outcome.changed} changed, "
-        f"{len(outcome.faults)} faults, {waiting}{kept}; revision {outcome.revision}",
+        f"{len(outcome.faults)} faults, {kept}; revision {outcome.revision}",
         file=sys.stderr,
     )
+    if outcome.unconfirmed:
+        print(UNCONFIRMED.format(file=outcome.file, count=outcome.unconfirmed), file=sys.stderr)
 
 
 def _import_json(outcome: Import) -> dict[str, object]:
@@ -151,7 +157,7 @@ def facts_status(data_dir: DataDir = None, as_json: Json = False) -> None:
             "digest": head.digest.hex(),
             "subjects": len(store.state("subject")),
             "candidates": len(store.state("candidate")),
-            "aliases": len(store.state("alias")),
+            "aliases": len(aliases.in_force(store.state("alias"))),
             "listings": len(store.state("listing")),
             **_catalogue_status(settings, Snapshot.load(store, folder)),
             "first_broken_revision": broken,

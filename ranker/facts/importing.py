@@ -11,8 +11,9 @@ from constraints.fact_text import COLUMNS, NUMBERS, TEXT_CHARS_MAX, parse_row
 from constraints.record_number import form_fault
 from constraints.terms import NumberForm
 from constraints.vocabulary import Vocabulary
-from ranker.facts import confirming, listings
+from ranker.facts import aliases, confirming, listings
 from ranker.facts.store import Entity, FactStore, Row
+from ranker.serving.state import day_at
 
 ID_CHARS_MAX: Final = 128  # LIMIT: characters of an id
 ROWS_MAX: Final = 1_000_000  # LIMIT: rows of one file
@@ -25,9 +26,10 @@ TEXT_COLUMNS: Final = (
 _SHAPES: Final[dict[Entity, tuple[str, tuple[str, ...]]]] = {
     "subject": ("id", (*TEXT_COLUMNS, *COLUMNS)),
     "candidate": ("candidate_id", ("subject_id",)),
-    "alias": ("tag", ("theme", confirming.BY)),
+    "alias": ("tag", aliases.COLUMNS),
     "listing": ("listing_id", listings.COLUMNS),
 }
+Change: TypeAlias = tuple[Entity, str, Row]
 Check: TypeAlias = Callable[[str, Row], FactError | None]
 """Raises for a row that may not stand; returns why one that may is quarantined."""
 QUARANTINED: Final = "kept, and shown nowhere until it is cleared up"
@@ -93,7 +95,7 @@ def import_csv(
     """Import one file of subjects, candidates, aliases or lists; its header says which.
 
     A file may leave columns out: they keep their value. An empty value means unknown. Of a file
-    with a column `confirmed` only rows in which it says `yes`, and who said so, are taken.
+    with a column `confirmed` only rows in which it says `yes`, who said so and when, are taken.
 
     Args:
         store: where to.
@@ -105,7 +107,7 @@ def import_csv(
     """
     outcome = Import(file, revision=store.head().revision)
     changes = []
-    for change in _read(store, content, outcome):
+    for change in _read(store, content, outcome, day_at(at_us)):
         changes.append(change)
         if tick is not None and len(changes) % 1_000 == 0:
             tick(len(changes))
@@ -116,7 +118,7 @@ def import_csv(
     return outcome
 
 
-def _read(store: FactStore, content: bytes, outcome: Import) -> Iterator[tuple[Entity, str, Row]]:
+def _read(store: FactStore, content: bytes, outcome: Import, today: int) -> Iterator[Change]:
     """Yield the rows without a fault; note the others."""
 
     def refuse(row: int, column: str, fault: str) -> None:
@@ -129,11 +131,12 @@ def _read(store: FactStore, content: bytes, outcome: Import) -> Iterator[tuple[E
     seen: set[str] = set()
     number = 0  # the last row that could be read
     try:
-        header, number = next(reader, []), 1
+        header, number = [_column_name(cell) for cell in next(reader, [])], 1
         entity = _entity(header)
         if isinstance(entity, Fault):
             return refuse(1, entity.column, entity.fault)
-        (key_column, columns), check = _SHAPES[entity], _check(store, entity)
+        (key_column, columns), check = _SHAPES[entity], _check(store, entity, today)
+        begun = aliases.begun(header) if entity == "alias" else {}
         for number, cells in enumerate(reader, 2):
             if not cells:
                 continue
@@ -147,8 +150,8 @@ def _read(store: FactStore, content: bytes, outcome: Import) -> Iterator[tuple[E
             key = told.pop(key_column)
             try:
                 _check_id(key_column, key, seen)
-                is_confirmed = confirming.is_confirmed(told)
-                row = {name: text for name, text in told.items() if name in columns}
+                is_confirmed = confirming.is_confirmed(told, today)
+                row = begun | {name: text for name, text in told.items() if name in columns}
                 doubt = check(key, row) if is_confirmed else None
             except FactError as error:
                 refuse(number, error.column, error.fault)
@@ -187,6 +190,12 @@ def _entity(header: list[str]) -> Entity | Fault:
     return Fault("", 1, "", f"the header must have one of {keys}")
 
 
+def _column_name(cell: str) -> str:
+    """Return the name in a cell of a header, which may follow words of people: `标签 tag`."""
+    words, _, name = cell.strip().rpartition(" ")
+    return cell if words.isascii() else name
+
+
 def _check_id(column: str, key: str, seen: set[str]) -> None:
     if not key:
         raise FactError(column, "is missing")
@@ -196,13 +205,13 @@ def _check_id(column: str, key: str, seen: set[str]) -> None:
         raise FactError(column, f"`{key}` stands twice in the file")
 
 
-def _check(store: FactStore, entity: Entity) -> Check:
+def _check(store: FactStore, entity: Entity, today: int) -> Check:
     """Return what tells whether a row of this entity may stand, given what the store holds."""
     subjects, candidates = store.state("subject"), store.state("candidate")
     if entity == "listing":
         return lambda _, row: listings.check_entry(row, subjects)
     if entity == "alias":
-        return _alias_check({tag: row["theme"] for tag, row in store.state("alias").items()})
+        return aliases.check(store.state("alias"), today)
 
     def candidate(key: str, row: Row) -> FactError | None:
         if key in subjects:
@@ -239,19 +248,3 @@ def _subject_check(subjects: Mapping[str, Row], candidates: Container[str]) -> C
         return None
 
     return subject
-
-
-def _alias_check(aliases: dict[str, str]) -> Check:
-    def alias(key: str, row: Row) -> None:  # nothing of it can contradict
-        theme = row.get("theme", "")
-        if not theme:
-            raise FactError("theme", "is missing")
-        if theme == key:
-            raise FactError("theme", f"`{key}` is an alias of itself")
-        if len(theme) > TEXT_CHARS_MAX:
-            raise FactError("theme", f"is longer than {TEXT_CHARS_MAX} characters")
-        if theme in aliases or key in aliases.values():
-            raise FactError("theme", "an alias may not lead to another alias")
-        aliases[key] = theme
-
-    return alias

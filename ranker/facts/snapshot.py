@@ -19,6 +19,7 @@ from constraints.fact_text import read_facts
 from constraints.facts import Facts, IntArray, WordArray, subject_keys
 from constraints.terms import Kind
 from constraints.vocabulary import Vocabulary
+from ranker.facts import aliases
 from ranker.facts.columns import open_columns, save_columns
 from ranker.facts.id_index import IdIndex
 from ranker.facts.listings import Entries
@@ -75,8 +76,7 @@ class Snapshot:
         snapshots.
         """
         at = store.head().revision if revision is None else revision
-        aliases = {tag: row["theme"] for tag, row in store.state("alias", at).items()}
-        themes = Vocabulary(aliases)
+        themes = Vocabulary(aliases.in_force(store.state("alias", at)))
         subjects = store.state("subject", at)
         entries = Entries(store.state("listing", at).values())
         facts = read_facts((entries.joined(k, row) for k, row in subjects.items()), themes)
