@@ -83,14 +83,7 @@ def propose_aliases(
     Raises:
         NoLibraryError: scikit-learn is missing.
     """
-    subjects = sorted(subjects, key=lambda one: one.id)
-    under: dict[str, list[Titled]] = {}
-    beside: dict[str, Counter[str]] = {}
-    for one in subjects:
-        tags = sorted({aliases.get(tag, tag) for tag in one.tags})
-        for tag in tags:
-            under.setdefault(tag, []).append(one)
-            beside.setdefault(tag, Counter()).update(other for other in tags if other != tag)
+    under, beside = _gathered(subjects, aliases)
     names = sorted(sorted(under), key=lambda tag: -len(under[tag]))[:TAGS_MAX]
     if len(names) < 2:
         return []
@@ -124,6 +117,20 @@ def propose_aliases(
                 )
             )
     return sorted(proposals, key=lambda p: (-p.similarity, p.tag))
+
+
+def _gathered(
+    subjects: Sequence[Titled], aliases: Mapping[str, str]
+) -> tuple[dict[str, list[Titled]], dict[str, Counter[str]]]:
+    """Gather by tag its titles, and the tags beside it; in the order of the titles' ids."""
+    under: dict[str, list[Titled]] = {}
+    beside: dict[str, Counter[str]] = {}
+    for one in sorted(subjects, key=lambda one: one.id):
+        tags = sorted({aliases.get(tag, tag) for tag in one.tags})
+        for tag in tags:
+            under.setdefault(tag, []).append(one)
+            beside.setdefault(tag, Counter()).update(other for other in tags if other != tag)
+    return under, beside
 
 
 def _rounded(likeness: float) -> float:
