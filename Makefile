@@ -77,6 +77,7 @@ realpages: $(COMPILED) ## measure on the shapes of real pages
 	$(BIN)/python -m loadtests.realpages
 
 .PHONY: bench-engine bench-oracle prove-engine prove-explain bench-growth bench-pack bench-analysis
+.PHONY: bench-log prove-log
 
 bench-engine: $(DEV_DEPS) $(COMPILED) ## measure the engine against proven optima and its peers
 	$(BIN)/python -m loadtests.bench $(BENCH_FLAGS)
@@ -95,6 +96,12 @@ bench-growth: $(DEV_DEPS) $(COMPILED) ## measure pages as catalogue, rules and s
 
 bench-pack: $(DEV_DEPS) $(COMPILED) ## measure what the whole pack costs a page, against the tight rules
 	$(BIN)/python -m loadtests.bench.pack
+
+bench-log: $(DEV_DEPS) $(COMPILED) ## measure what recording a decision costs, in time and bytes
+	$(BIN)/python -m loadtests.bench.log
+
+prove-log: $(DEV_DEPS) $(COMPILED) ## kill a server under load fifty times, and look for every acknowledged decision
+	LOG_KILLS=50 $(BIN)/python -m pytest -q -n 0 tests/test_decision_log.py -k killed --timeout 1800
 
 bench-analysis: $(DEV_DEPS) $(PROJECT) ## time the analysis of as many rules as a policy may have
 	$(BIN)/python -m loadtests.bench.analysis

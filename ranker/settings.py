@@ -24,6 +24,8 @@ class Settings(BaseSettings):
         calls_max: LIMIT of calls running or waiting; more are refused at once.
         metrics_port: Prometheus endpoint on the same host; 0 for none.
         reflection: answer gRPC reflection (grpcurl, grpcui).
+        durability: what a decision acknowledged survives: the end of the `process`, or that of the
+            machine (`disk`: each reply waits for the disk).
         quality: how much improvement a page gets where its deadline leaves time:
             `greedy` for none, `fast`, `default` or `best`.
         certify_share: share of decisions, 0 to 1, for which a bound is proved off their path.
@@ -52,6 +54,7 @@ class Settings(BaseSettings):
     calls_max: Annotated[int, Field(ge=1, le=10_000)] = 128
     metrics_port: Port = 0
     reflection: bool = True
+    durability: Literal["process", "disk"] = "process"
     quality: Literal["greedy", "fast", "default", "best"] = "default"
     certify_share: Annotated[float, Field(ge=0, le=1)] = 0.01
     inline_facts: bool = False

@@ -1,7 +1,5 @@
 """The same inputs give the same bytes: in any process, hash seed and time zone, without numba."""
 
-import base64
-import json
 import os
 import subprocess
 import sys
@@ -13,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from constraints.facts import date_of
+from ranker.audit.checking import read_records
 from ranker.serving.page_token import Seam, sign
 from ranker.serving.paging import day_at
+from ranker.v1 import log_pb2
 from ranker.v1 import rerank_pb2 as pb
 from tests import make
 from tests.serving import request, served, shown
@@ -138,20 +138,23 @@ def test_a_decision_is_made_again_from_its_record_on_another_server(tmp_path: Pa
         first = one.rerank(request(slot_count=4, session_id="s"))
         told = {"slot_count": 5, "session_id": "s", "first_slot": 4}
         second = one.rerank(request(page_token=first.page_token, **told))
-        lines = one.server.log.path.read_text(encoding="utf-8").splitlines()[1:]
-    for line, reply in zip(map(json.loads, lines), (first, second), strict=True):
-        with served(tmp_path / "two", now_us=lambda at=line["instant_us"]: at) as two:
-            asked = pb.RerankRequest.FromString(base64.b64decode(line["request"]))
+        lines = [*read_records(one.server.log.folder)][1:]
+    for line, reply in zip(lines[:2], (first, second), strict=True):
+        body = log_pb2.DecisionBody.FromString(line.body)
+        with served(tmp_path / "two", now_us=lambda at=line.envelope.instant_us: at) as two:
+            asked = pb.RerankRequest.FromString(body.request)
             seam = Seam(
-                **{name: line[name] for name in ("surface", "terminal", "first_slot")},
+                surface=asked.surface,
+                terminal=asked.terminal,
+                first_slot=body.first_slot,
                 session_id="",
-                tail_ids=tuple(line["tail_ids"]),
+                tail_ids=tuple(body.tail_ids),
                 expires_s=2**40,
             )
-            if line["first_slot"]:
+            if body.first_slot:
                 asked.page_token = sign(seam, two.server.service.keys)
             again = two.rerank(asked)
         assert again.decision == reply.decision
-        assert again.facts_digest == line["facts_digest"]
-        assert again.policy_digest == line["policy_digest"]
+        assert again.facts_digest == line.envelope.facts_digest.hex()
+        assert again.policy_digest == line.envelope.policy_digest.hex()
         assert again.decision_id != reply.decision_id

@@ -177,15 +177,15 @@ def test_a_solver_that_raises_is_replaced_and_alarmed(tmp_path: Path, app: Serve
 @pytest.mark.parametrize("instead", ["/dev/full", "/dev/null"])
 def test_a_log_that_cannot_be_written_answers_nobody(app: Served, instead: str) -> None:
     log, before = app.server.log, _alarms("DECISION_LOG_FAILED")
-    kept = os.dup(log._file)
+    kept = os.dup(log._writer._file)
     flags = os.O_WRONLY if instead == "/dev/full" else os.O_RDONLY
-    os.dup2(broken := os.open(instead, flags), log._file)
+    os.dup2(broken := os.open(instead, flags), log._writer._file)
     try:
         for _ in range(2):
             assert app.fault(request()) == Fault("RESOURCE_EXHAUSTED", "DECISION_LOG_FAILED", "")
         assert app.health() == NOT_SERVING
     finally:
-        os.dup2(kept, log._file)
+        os.dup2(kept, log._writer._file)
         os.close(kept)
         os.close(broken)
     assert _alarms("DECISION_LOG_FAILED") == before + 2

@@ -384,7 +384,6 @@ def test_it_refuses_a_policy_it_cannot_judge() -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"sequence": 9}, "receipt 9"),
         ({"sequence": 7}, "receipt 7"),
         ({"facts_revision": 4}, "facts of revision 4"),
         ({"policy_digest": "other"}, "policy other"),

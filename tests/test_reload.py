@@ -264,15 +264,15 @@ def test_facts_that_cannot_be_confirmed_are_alarmed_and_grow_old(
 def test_a_log_that_takes_records_again_is_found_out_without_a_call(tmp_path: Path) -> None:
     with served(tmp_path, poll_s=0.05) as app:
         log = app.server.log
-        kept = os.dup(log._file)
-        os.dup2(broken := os.open("/dev/full", os.O_WRONLY), log._file)
+        kept = os.dup(log._writer._file)
+        os.dup2(broken := os.open("/dev/full", os.O_WRONLY), log._writer._file)
         assert app.fault(request()).reason == "DECISION_LOG_FAILED"
         assert app.health() == NOT_SERVING
-        os.dup2(kept, log._file)
+        os.dup2(kept, log._writer._file)
         os.close(kept)
         os.close(broken)
         _eventually(lambda: app.health() == SERVING)
-        assert app.rerank(request()).receipt.sequence == 1
+        assert app.rerank(request()).receipt.sequence in (2, 3), "counters may stand between"
 
 
 def test_facts_too_old_to_use_make_the_server_say_so(tmp_path: Path) -> None:

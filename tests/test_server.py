@@ -1,6 +1,5 @@
 """A real server on loopback: pages, forms of a request, seams, facts from callers, health, stop."""
 
-import json
 import random
 import threading
 import time
@@ -14,6 +13,7 @@ import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from constraints.solve import solve
+from ranker.audit.checking import read_records
 from ranker.serving.server import SERVICE
 from ranker.v1 import decision_pb2 as out
 from ranker.v1 import rerank_pb2 as pb
@@ -121,10 +121,10 @@ def test_receipts_have_no_gap_under_eight_clients_at_once(tmp_path: Path) -> Non
 
     with served(tmp_path) as app, ThreadPoolExecutor(8) as pool:
         replies = [r for part in pool.map(client, [app.server.address] * 8) for r in part]
-        log = [json.loads(line) for line in app.server.log.path.read_text().splitlines()]
-    assert sorted(r.receipt.sequence for r in replies) == list(range(1, 201))
-    assert {r.receipt.origin for r in replies} == {log[0]["origin"]}
-    kept = {line["sequence"]: line["decision_id"] for line in log[1:]}
+        log = [one.envelope for one in read_records(app.server.log.folder)]
+    assert sorted(r.receipt.sequence for r in replies) == list(range(2, 202))
+    assert {r.receipt.origin for r in replies} == {log[0].origin}
+    kept = {one.sequence: one.decision_id for one in log[1:]}
     assert kept == {r.receipt.sequence: r.decision_id for r in replies}
 
 
@@ -216,7 +216,7 @@ def test_calls_beyond_the_limit_are_refused_at_once(tmp_path: Path) -> None:
         go_on.set()
         codes = sorted(each.code().name for each in calls)
         assert codes == ["OK"] * 2 + ["RESOURCE_EXHAUSTED"] * 3
-        assert app.rerank(request()).receipt.sequence == 3
+        assert app.rerank(request()).receipt.sequence == 4
 
 
 def _health(app: Served) -> Any:
@@ -243,6 +243,7 @@ def test_a_stop_lets_running_calls_finish_and_takes_no_new_ones(tmp_path: Path) 
         assert app.refusal(request()).code() is grpc.StatusCode.UNAVAILABLE
         assert not running.done()
         go_on.set()
-        assert running.result().receipt.sequence == 1
+        assert running.result().receipt.sequence == 2
         stopping.result(timeout=10)
-        assert len(app.server.log.path.read_text().splitlines()) == 2
+        kinds = [one.envelope.kind for one in read_records(app.server.log.folder)]
+        assert kinds == [3, 1, 4, 3], "start, the decision, counters, stop"

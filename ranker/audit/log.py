@@ -1,134 +1,257 @@
-"""The decision log: one JSON line a decision, written before the reply leaves."""
+"""The decision log: a record is with the operating system before its reply leaves.
+
+Segments of frames, one log a process. The disk is told behind the reply's back every `SYNC_S`, or,
+with durability `disk` and for control records, before anything is acknowledged.
+"""
 
 import fcntl
-import json
 import os
 import threading
+import time
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Final, Literal
 
 from constraints.errors import OverloadedError, SettingsError
-from ranker.telemetry import alarm
+from ranker.audit import segments
+from ranker.audit.frames import Header
+from ranker.audit.records import Record, record
+from ranker.telemetry import alarm, note
+from ranker.v1 import log_pb2 as pb
 
-_TAIL_BYTES: Final = 1 << 20
-_HEADER: Final = b'{"origin":"slotwarden/'
+FOLDER: Final = "log"
+SYNC_S: Final = 0.05  # so much is lost at most when the power fails
+WAIT_S: Final = 5.0  # LIMIT: how long a reply waits for the disk
+
+
+def now_us() -> int:
+    """Return microseconds since 1970 (UTC)."""
+    return time.time_ns() // 1000
 
 
 class DecisionLog:
-    """An append-only file of JSON lines with contiguous sequence numbers from 1.
+    """An append-only log with contiguous sequence numbers from 1.
 
-    The first line names the log. A line that a crash cut short is dropped when the log is opened.
+    What a crash cut short is cut off when the log is opened, and kept beside the segment.
 
     Args:
-        data_dir: folder of the file `decisions.jsonl`; made when missing.
+        data_dir: its folder `log` holds the log; made when missing.
+        durability: what an acknowledged record survives: the end of the `process`, or that of the
+            machine (`disk`).
+        clock: microseconds since 1970 (UTC).
 
     Raises:
-        SettingsError: another process has it open, or it is no decision log.
+        SettingsError: another process has it open, or a file in it is no segment.
     """
 
-    def __init__(self, data_dir: Path) -> None:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        self.path = data_dir / "decisions.jsonl"
+    def __init__(
+        self,
+        data_dir: Path,
+        durability: Literal["process", "disk"] = "process",
+        clock: Callable[[], int] = now_us,
+    ) -> None:
+        self.folder, self.durability, self._clock = data_dir / FOLDER, durability, clock
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock_file = _locked(self.folder / "lock")
         self._lock = threading.Lock()
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._file)
-            fault = "another server writes this log; stop it, or take another data folder"
-            raise SettingsError(f"{self.path}: {fault}") from None
-        self._torn_at: int | None = None  # where a part of a line stands that could not be cut off
+        self._synced = threading.Condition(self._lock)
+        self._wakes = threading.Event()
+        self._closing = False
         self.is_healthy = True
         self._refused_bytes = 0  # size of the record that failed last
-        self._recover()
-
-    def _recover(self) -> None:
-        """Find the last whole line, cut what follows it, and go on from its number."""
-        size = os.fstat(self._file).st_size
-        with self.path.open("rb") as file:
-            first, tail = file.readline(), _tail(file, size)
-        whole = tail.rfind(b"\n") + 1
-        last = tail[:whole].rstrip(b"\n").rpartition(b"\n")[2]
+        self._spoilt = False  # a sync failed: nothing more goes into that file
         try:
-            if whole:
-                self.origin = str(json.loads(first)["origin"])
-                self.sequence = int(json.loads(last)["sequence"])
-            elif not (tail.startswith(_HEADER) or _HEADER.startswith(tail)):
-                raise ValueError
-        except (ValueError, TypeError, KeyError):
-            raise SettingsError(f"{self.path.name}: is not a decision log") from None
-        if whole < len(tail):
-            os.ftruncate(self._file, size - len(tail) + whole)
-            alarm("DECISION_LOG_TORN", "a line cut short by a crash was dropped from the log")
-        if not whole:
-            self.origin, self.sequence = f"slotwarden/{uuid.uuid4()}", 0
-            self._write({"origin": self.origin, "sequence": 0})
+            self._open()
+        except (OSError, SettingsError):
+            os.close(self._lock_file)
+            raise
+        self.on_disk = self.sequence
+        self._syncer = threading.Thread(target=self._sync_behind, name="log-sync", daemon=True)
+        self._syncer.start()
 
-    def append(self, record: dict[str, Any]) -> int:
+    def _open(self) -> None:
+        """Open the newest segment and go on from its last whole record."""
+        self._log_id, self.sequence, self._ends_us = uuid.uuid4().bytes, 0, 0
+        self._writer: segments.Writer | None = None
+        paths = segments.segments_of(self.folder)
+        while paths:
+            path = paths.pop()
+            found = _recovered(path)
+            if found.header is None:
+                path.unlink()  # a crash made the file, and nothing in it
+                continue
+            self._log_id, self.sequence = found.header.log_id, found.sequence
+            self._ends_us = segments.day_of(found.header.created_us)[1]
+            if path.suffix == segments.SUFFIX and found.damaged_at < 0:
+                self._writer = segments.Writer(path)
+            break  # one that was changed is left as it is
+        self.origin = f"slotwarden/{uuid.UUID(bytes=self._log_id)}"
+        if self._writer is None:
+            self._roll()
+
+    def _roll(self) -> None:
+        """Go on in a new segment."""
+        instant_us = self._clock()
+        first, (day, ends_us) = self.sequence + 1, segments.day_of(instant_us)
+        path = self.folder / day / f"{first:020d}{segments.SUFFIX}"
+        path.unlink(missing_ok=True)  # of a roll that failed before it held a record
+        fresh = segments.Writer(path, Header.new(self._log_id, first, instant_us))
+        old, self._writer = self._writer, fresh
+        if old is not None:
+            try:
+                if not self._spoilt:
+                    old.sync()
+            except OSError as error:  # never tried again: see `_sync`
+                alarm("DECISION_LOG_FAILED", "the disk failed the log", fault=str(error))
+            old.close()
+        self._spoilt, self._ends_us = False, ends_us
+
+    @property
+    def path(self) -> Path:
+        """The segment written now."""
+        assert self._writer is not None
+        return self._writer.path
+
+    def append(self, one: Record) -> int:
         """Append one record.
 
         Returns:
-            Its sequence number; the line is with the operating system, and survives our death.
+            Its sequence number; the record survives what `durability` says.
 
         Raises:
             OverloadedError: it could not be written; nothing may be answered.
         """
         with self._lock:
             sequence = self.sequence + 1
-            self._write({"sequence": sequence, **record})
-            self.sequence = sequence
-            return sequence
+            one.envelope.origin, one.envelope.sequence = self.origin, sequence
+            envelope = one.envelope.SerializeToString(deterministic=True)
+            try:
+                self._put(sequence, envelope, one.body)
+            except (OSError, ValueError) as error:
+                self._fail(error, len(envelope) + len(one.body))
+            self.sequence, self.is_healthy = sequence, True
+        self._wakes.set()
+        if self.durability == "disk" or one.envelope.kind == pb.RECORD_KIND_CONTROL:
+            self._await_disk(sequence)
+        return sequence
+
+    def _put(self, sequence: int, envelope: bytes, body: bytes) -> None:
+        if self._closing or self._writer is None:
+            raise OSError("the log is closed")
+        is_over = self._clock() >= self._ends_us
+        if self._spoilt or is_over or self._writer.size >= segments.SEGMENT_BYTES:
+            self._roll()
+        self._writer.append(sequence, envelope, body)
+
+    def _fail(self, error: Exception, size: int) -> None:
+        self.is_healthy, self._refused_bytes = False, size
+        alarm("DECISION_LOG_FAILED", "the decision log cannot be written", fault=str(error))
+        raise OverloadedError(
+            "the decision log cannot take a record", reason="DECISION_LOG_FAILED"
+        ) from None
+
+    def _await_disk(self, sequence: int) -> None:
+        """Wait until a record is on the disk.
+
+        Raises:
+            OverloadedError: the disk failed, or did not answer in time.
+        """
+        with self._synced:
+            done = self._synced.wait_for(
+                lambda: self.on_disk >= sequence or not self.is_healthy, WAIT_S
+            )
+            if not done or self.on_disk < sequence:
+                self._fail(OSError("it could not be put on the disk"), 0)
+
+    def _sync_behind(self) -> None:
+        """Put on the disk what was written since, again and again."""
+        while not self._closing:
+            self._wakes.wait()
+            self._wakes.clear()
+            self._sync()
+            if self.durability == "process" and not self._closing:
+                time.sleep(SYNC_S)
+
+    def _sync(self) -> None:
+        """Sync once. One that fails is never tried again on its file: the kernel forgets."""
+        with self._lock:
+            writer, upto = self._writer, self.sequence
+            if writer is None or self._spoilt or self.on_disk >= upto:
+                return
+        try:
+            writer.sync()
+        except OSError as error:
+            with self._synced:
+                if writer is self._writer and not self._closing:
+                    self._spoilt, self.is_healthy = True, False
+                    alarm("DECISION_LOG_FAILED", "the disk failed the log", fault=str(error))
+                self._synced.notify_all()
+            return
+        with self._synced:
+            self.on_disk = max(self.on_disk, upto)
+            self._synced.notify_all()
+
+    def control(self, action: str, before: str, after: str, told: str = "") -> int:
+        """Record what changed how we decide; it is on the disk when this returns.
+
+        Raises:
+            OverloadedError: it could not be written.
+        """
+        body = pb.ControlBody(before=before, after=after, note=told)
+        raw = body.SerializeToString(deterministic=True)
+        return self.append(record(pb.RECORD_KIND_CONTROL, self._clock(), raw, action=action))
 
     def probe(self) -> None:
         """Learn whether a log that failed would take a record of that size again; leave none."""
         with self._lock, suppress(OSError):
-            self._cut(self._put(b" " * self._refused_bytes))
-            self.is_healthy = True
-
-    def _write(self, record: dict[str, Any]) -> None:
-        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-        try:
-            self._put(line)
-        except OSError as error:
-            self.is_healthy, self._refused_bytes = False, len(line)
-            alarm("DECISION_LOG_FAILED", "the decision log cannot be written", fault=str(error))
-            raise OverloadedError(
-                "the decision log cannot take a record", reason="DECISION_LOG_FAILED"
-            ) from None
-        self.is_healthy = True
-
-    def _put(self, line: bytes) -> int:
-        """Write a line, whole or not at all; return where it begins."""
-        if self._torn_at is not None:
-            self._cut(self._torn_at)
-        before = os.fstat(self._file).st_size
-        if os.write(self._file, line) != len(line):
-            self._cut(before)
-            raise OSError("short write")
-        return before
-
-    def _cut(self, at: int) -> None:
-        """Cut the file off; where that fails too, the next record begins with it."""
-        self._torn_at = at
-        os.ftruncate(self._file, at)
-        self._torn_at = None
+            if self._spoilt:
+                self._roll()
+            if self._writer is not None:
+                self._writer.probe(self._refused_bytes)
+                self.is_healthy = True
 
     def close(self) -> None:
-        """Sync and close the file."""
+        """Sync and close the log."""
         with self._lock:
-            file, self._file = self._file, -1  # a call that outlasts us must not write elsewhere
-            os.fsync(file)
-            os.close(file)
+            if self._closing:
+                return
+            self._closing = True
+            writer = self._writer
+        self._wakes.set()
+        self._syncer.join()
+        if writer is not None:
+            if not self._spoilt:
+                with suppress(OSError):
+                    writer.sync()
+            writer.close()
+        os.close(self._lock_file)
+        note("decision log closed", sequence=self.sequence)
 
 
-def _tail(file: BinaryIO, size: int) -> bytes:
-    """Read the end of the file, at least from where the last whole line begins."""
-    span = _TAIL_BYTES
-    while True:
-        file.seek(max(0, size - span))
-        tail = file.read()
-        if span >= size or tail.count(b"\n") > 1:
-            return tail
-        span *= 2
+def _recovered(path: Path) -> segments.Opened:
+    """Open the newest segment, and say what was wrong with it."""
+    try:
+        found = segments.recover(path)
+    except (ValueError, OSError) as error:
+        raise SettingsError(f"{path}: {error}") from None
+    if found.cut_at >= 0:
+        told = {"file": str(path), "at": found.cut_at, "bytes": found.cut_bytes}
+        alarm("DECISION_LOG_TORN", "the end of the log was cut off and set aside", **told)
+    if found.damaged_at >= 0:
+        told = {"file": str(path), "at": found.damaged_at}
+        alarm("DECISION_LOG_DAMAGED", "a record was changed; run `slotwarden audit fsck`", **told)
+    return found
+
+
+def _locked(path: Path) -> int:
+    """Take the lock of a log."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        fault = "another server writes this log; stop it, or take another data folder"
+        raise SettingsError(f"{path.parent}: {fault}") from None
+    return file

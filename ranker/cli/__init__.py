@@ -9,6 +9,7 @@ from constraints.errors import GovernanceError
 from constraints.faults import place_and_fault
 from ranker.cli import (  # noqa: F401 -- they add their commands
     analyze,
+    audit,
     cases,
     costs,
     directives,

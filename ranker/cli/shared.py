@@ -23,10 +23,12 @@ app = typer.Typer(
 )
 facts_app = typer.Typer(no_args_is_help=True, help="What we hold true of titles and rooms.")
 policy_app = typer.Typer(no_args_is_help=True, help="The rules in force.")
+audit_app = typer.Typer(no_args_is_help=True, help="The decision log: check it, read it.")
 law_app = typer.Typer(no_args_is_help=True, help="What the law says, apart from any policy.")
 app.add_typer(facts_app, name="facts")
 app.add_typer(policy_app, name="policy")
 app.add_typer(law_app, name="law")
+app.add_typer(audit_app, name="audit")
 
 WIDTH_MIN: Final = 140
 

@@ -28,8 +28,8 @@ def encode(
     *,
     seam_unverified: bool,
     facts_strict: bool,
-) -> out.Decision:
-    """Turn a decision into its message.
+) -> tuple[out.Decision, list[out.Citation]]:
+    """Turn a decision into its message, and the citations that belong into it.
 
     Args:
         decision: what was decided.
@@ -110,8 +110,7 @@ def encode(
         seam_unverified=seam_unverified,
         facts_strict=facts_strict,
     )
-    message.citations.extend(writer.citations())
-    return message
+    return message, writer.citations()
 
 
 class Writer:

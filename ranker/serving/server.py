@@ -17,6 +17,7 @@ from constraints.govern import Solver
 from constraints.solve import solve
 from ranker.audit.log import DecisionLog
 from ranker.explaining import Explainer
+from ranker.serving.books import Books
 from ranker.serving.page_token import load_keys
 from ranker.serving.service import RerankService
 from ranker.serving.state import State
@@ -96,9 +97,10 @@ class Server:
     def __init__(self, settings: Settings, *, solver: Solver = solve) -> None:
         self.settings = settings
         self.state = State(settings)
-        self.log = DecisionLog(settings.data_dir)
+        self.log = DecisionLog(settings.data_dir, settings.durability)
         keys = load_keys(settings.data_dir)
         self.service = RerankService(settings, self.state, self.log, keys, solver=solver)
+        self.books = Books(self.log, self.state)
         self.health = health.HealthServicer(False, _WATCHES)
         self._metrics: WSGIServer | None = None
         self._stopped = threading.Event()
@@ -136,6 +138,7 @@ class Server:
     def start(self) -> None:
         """Compile what must be compiled, then accept calls and say so."""
         warm_up()
+        self.books.begin(self.state.in_use())
         self.service.certifier.start()
         self.state.start(after_look=self._tend)
         self._start_metrics()
@@ -152,6 +155,7 @@ class Server:
         self._grpc.stop(self.settings.drain_s).wait()
         self.state.stop()
         self.service.certifier.stop()
+        self.books.end()
         self.log.close()
         if self._metrics:
             self._metrics.shutdown()
@@ -172,6 +176,8 @@ class Server:
         fit = self.log.is_healthy and self.state.is_usable and not self._stopped.is_set()
         if fit != self._says_serving:
             self._say(serving=fit)
+        if fit:
+            self.books.write(self.state.in_use())
 
     def _say(self, *, serving: bool) -> None:
         self._says_serving = serving
@@ -183,7 +189,9 @@ class Server:
         begun = time.perf_counter()
         try:
             reply = self._shielded(
-                context, lambda: self.service.rerank(data, context.time_remaining())
+                context,
+                lambda: self.service.rerank(data, context.time_remaining()),
+                then=self.books.count,
             )
             if not self._says_serving:
                 self._tend()  # the log has just taken a record again
@@ -196,7 +204,12 @@ class Server:
             context, lambda: self.explainer.explain(data).SerializeToString(deterministic=True)
         )
 
-    def _shielded(self, context: grpc.ServicerContext, answer: Callable[[], bytes]) -> bytes:
+    def _shielded(
+        self,
+        context: grpc.ServicerContext,
+        answer: Callable[[], bytes],
+        then: Callable[[str], None] = lambda reason: None,
+    ) -> bytes:
         """Answer a call where there is room for it; nothing but our own words reaches a caller."""
         reason = "OK"
         try:
@@ -210,6 +223,7 @@ class Server:
             raise AssertionError("abort raises") from error
         finally:
             REQUESTS.labels(reason).inc()
+            then(reason)
 
     def _report(self, error: Exception, reason: str) -> None:
         if not self.log.is_healthy:

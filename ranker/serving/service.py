@@ -1,6 +1,5 @@
 """The path of one request: decode, policy, facts, govern, log, encode."""
 
-import base64
 import time
 import uuid
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from constraints.govern import Solver, decide
 from constraints.program import Program
 from constraints.solve import Solution, solve
 from ranker.audit.log import DecisionLog
+from ranker.audit.records import Record, record
 from ranker.facts.resolve import resolve
 from ranker.serving.certifying import Certifier
 from ranker.serving.decode import Asked, decode
@@ -20,6 +20,8 @@ from ranker.serving.paging import Placed, build_page, next_token
 from ranker.serving.state import State
 from ranker.settings import Settings
 from ranker.telemetry import COMPILED_ANEW, RULES, SLOTS, UNREGISTERED, alarm
+from ranker.v1 import decision_pb2 as out
+from ranker.v1 import log_pb2
 from ranker.v1 import rerank_pb2 as pb
 
 
@@ -78,7 +80,7 @@ class RerankService:
         decision = decide(offer, page, using.policy, rounds=rounds, solver=solver)
         if decision.compiled_anew or offer.catalogue is not using.catalogue:
             COMPILED_ANEW.inc()
-        message = encode(
+        message, citations = encode(
             decision,
             asked,
             using.policy,
@@ -98,10 +100,10 @@ class RerankService:
             else next_token(asked, placed, decision, using.policy, self.keys, expires_s),
             instant_us=now_us,
         )
-        decided = message.SerializeToString(deterministic=True)
-        sequence = self.log.append(_record(asked, placed, reply, decided))
+        sequence = self.log.append(_record(asked, placed, reply, message))
         reply.receipt.origin, reply.receipt.sequence = self.log.origin, sequence
         reply.decision.CopyFrom(message)
+        reply.decision.citations.extend(citations)
         _count(asked.surface, decision)
         return reply.SerializeToString(deterministic=True)
 
@@ -115,24 +117,36 @@ class RerankService:
 
 
 def _record(
-    asked: Asked, placed: Placed, reply: pb.RerankResponse, decided: bytes
-) -> dict[str, object]:
-    """Build the line of the decision log: enough to decide again, nothing about the viewer."""
-    return {
-        "decision_id": reply.decision_id,
-        "request_id": asked.message.request_id,
-        "instant_us": reply.instant_us,
-        "surface": asked.surface,
-        "terminal": asked.terminal,
-        "first_slot": placed.page.first_slot,
-        "tail_ids": placed.tail_ids,
-        "policy_digest": reply.policy_digest,
-        "facts_revision": reply.facts_revision,
-        "facts_digest": reply.facts_digest,
-        "facts_age_ms": reply.facts_age_ms,
-        "request": base64.b64encode(asked.message.SerializeToString(deterministic=True)).decode(),
-        "decision": base64.b64encode(decided).decode(),
-    }
+    asked: Asked, placed: Placed, reply: pb.RerankResponse, message: out.Decision
+) -> Record:
+    """Build the record: enough to decide again, nothing about the viewer."""
+    body = log_pb2.DecisionBody(
+        request=asked.message.SerializeToString(deterministic=True),
+        decision=message.SerializeToString(deterministic=True),
+        first_slot=placed.page.first_slot,
+        tail_ids=placed.tail_ids,
+        seam_unverified=message.seam_unverified,
+        facts_strict=message.facts_strict,
+    )
+    return record(
+        log_pb2.RECORD_KIND_DECISION,
+        reply.instant_us,
+        body.SerializeToString(deterministic=True),
+        decision_id=reply.decision_id,
+        request_id=asked.message.request_id,
+        surface=asked.surface,
+        policy_digest=bytes.fromhex(reply.policy_digest),
+        facts_revision=reply.facts_revision,
+        facts_digest=bytes.fromhex(reply.facts_digest),
+        facts_age_ms=reply.facts_age_ms,
+        candidate_count=len(asked.ids),
+        filled_count=sum(p.state == out.SLOT_STATE_FILLED for p in message.placements),
+        empty_count=len(message.empty_slots),
+        blocked_count=message.blocked_count,
+        moved_count=len(message.moves),
+        relaxed_count=len(message.relaxed),
+        withdrawn_count=len(message.withdrawn),
+    )
 
 
 def _count(surface: str, decision: Decision) -> None:

@@ -1,0 +1,157 @@
+"""Reads the log back, and checks every byte of it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ranker.audit.frames import HEADER_BYTES, Frame, Segment
+from ranker.audit.records import Stored, unpack
+from ranker.audit.segments import segments_of
+from ranker.v1 import log_pb2 as pb
+
+FAULTS: Final = {
+    "header": ("文件头被改动或不完整", "the header was changed or is not whole"),
+    "frame": ("记录被改动或不完整", "the record was changed or is not whole"),
+    "gap": ("记录编号不连续", "numbers of records are not contiguous"),
+    "record": ("记录内容不一致", "the record contradicts itself"),
+    "origin": ("不属于同一日志", "belongs to another log"),
+}
+"""Fault → what it means, zh and en."""
+
+
+class Fault(NamedTuple):
+    """Something wrong with a log.
+
+    Attributes:
+        path: file; at: byte in it.
+        kind: one of FAULTS.
+        sequence: of the record at fault, or the one that should be there.
+        told: details, in English.
+    """
+
+    path: Path
+    at: int
+    kind: str
+    sequence: int
+    told: str = ""
+
+
+class Found(NamedTuple):
+    """What is in a log.
+
+    Attributes:
+        records, decisions: how many; last_sequence: the highest.
+        stored_bytes: of all segment files; decision_bytes: of decisions as stored.
+        candidates: offered in all decisions.
+        faults: everything wrong.
+    """
+
+    records: int
+    decisions: int
+    last_sequence: int
+    stored_bytes: int
+    decision_bytes: int
+    candidates: int
+    faults: tuple[Fault, ...]
+
+
+def read_records(folder: Path) -> Iterator[Stored]:
+    """Yield the records of a log in order, those that are whole.
+
+    Args:
+        folder: of the log.
+    """
+    for path in segments_of(folder):
+        for frame in Segment.read(path).frames():
+            yield unpack(frame)
+
+
+def check(folder: Path, tick: Callable[[int], None] | None = None) -> Found:
+    """Check every byte of a log.
+
+    Args:
+        folder: of the log.
+        tick: told how many bytes were checked, after each segment.
+    """
+    books = _Books()
+    done = 0
+    for path in segments_of(folder):
+        try:
+            segment = Segment.read(path)
+        except OSError as error:
+            books.fault(path, 0, "header", books.last + 1, str(error).rpartition(": ")[2])
+            continue
+        books.take(segment)
+        done += len(segment.raw)
+        if tick is not None:
+            tick(done)
+    return Found(
+        books.records,
+        books.decisions,
+        books.last,
+        done,
+        books.decision_bytes,
+        books.candidates,
+        tuple(books.faults),
+    )
+
+
+class _Books:
+    """Counts records, and remembers what is wrong."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+        self.records = self.decisions = self.last = self.decision_bytes = self.candidates = 0
+        self.log_id = b""
+
+    def take(self, segment: Segment) -> None:
+        """Check a segment that follows those before it."""
+        path, header = segment.path, segment.header
+        if header is None:
+            return self.fault(path, 0, "header", self.last + 1)
+        if self.log_id and header.log_id != self.log_id:
+            self.fault(path, 0, "origin", header.first_sequence)
+        self.log_id = header.log_id
+        if self.last and header.first_sequence != self.last + 1:
+            told = f"begins with {header.first_sequence} after {self.last}"
+            self.fault(path, 0, "gap", self.last + 1, told)
+        self.last = header.first_sequence - 1
+        end = HEADER_BYTES
+        while end < len(segment.raw):
+            for frame in segment.frames(end, self.last + 1):
+                self.frame(path, frame)
+                end = frame.end
+            if end < len(segment.raw):
+                end = self._skip(segment, end)
+        return None
+
+    def _skip(self, segment: Segment, at: int) -> int:
+        """Note what is not a whole record, and return where the next whole one begins."""
+        found = segment.next_whole(at)
+        upto = len(segment.raw) if found is None else found.at
+        self.fault(segment.path, at, "frame", self.last + 1, f"{upto - at} bytes")
+        if found is None:
+            return upto
+        if found.sequence != self.last + 2:
+            told = f"{found.sequence} after {self.last}"
+            self.fault(segment.path, found.at, "gap", self.last + 1, told)
+        self.last = found.sequence - 1
+        return upto
+
+    def frame(self, path: Path, frame: Frame) -> None:
+        """Check a record."""
+        self.records += 1
+        self.last = frame.sequence
+        try:
+            envelope = unpack(frame).envelope
+        except ValueError as error:
+            return self.fault(path, frame.at, "record", frame.sequence, str(error))
+        if envelope.kind == pb.RECORD_KIND_DECISION:
+            self.decisions += 1
+            self.decision_bytes += frame.end - frame.at
+            self.candidates += envelope.candidate_count
+        return None
+
+    def fault(self, path: Path, at: int, kind: str, sequence: int, told: str = "") -> None:
+        """Note a fault."""
+        self.faults.append(Fault(path, at, kind, sequence, told))

@@ -1,0 +1,188 @@
+"""`slotwarden audit`: check the decision log byte by byte, and read what is in it."""
+
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from google.protobuf.json_format import MessageToDict
+from rich.table import Table
+from rich.text import Text
+
+from constraints.errors import quoted
+from ranker.audit.checking import FAULTS, Fault, Found, check, read_records
+from ranker.audit.log import FOLDER
+from ranker.audit.records import Stored
+from ranker.audit.segments import compact as compacted
+from ranker.audit.segments import segments_of
+from ranker.cli.shared import (
+    Bar,
+    DataDir,
+    Json,
+    Lang,
+    Language,
+    audit_app,
+    console,
+    fail,
+    print_json,
+    settings_with,
+)
+from ranker.v1 import decision_pb2, log_pb2, rerank_pb2
+
+_SHANGHAI: Final = timezone(timedelta(hours=8))
+TAIL_MAX: Final = 10_000  # LIMIT: records of `tail`
+_TOLD: Final = {
+    Language.ZH: {
+        "sound": "日志完整：{records} 条记录，其中决策 {decisions} 条，编号 1 至 {last}，"
+        "每条决策 {each} 字节，每个候选 {candidate} 字节",
+        "compact": "压缩前 {before:,} 字节，压缩后 {after:,} 字节",
+        "broken": "日志有 {count} 处问题",
+        "fault": "{path} 第 {at} 字节，记录 {sequence}：{what} {told}",
+        "headings": ("编号", "时间", "类别", "页面", "决策", "已放", "空位", "被拦", "移动"),
+    },
+    Language.EN: {
+        "sound": "the log is whole: {records} records, {decisions} of them decisions, numbers 1 to "
+        "{last}; {each} bytes a decision, {candidate} a candidate",
+        "compact": "{before:,} bytes before, {after:,} after",
+        "broken": "the log has {count} faults",
+        "fault": "{path} at byte {at}, record {sequence}: {what} {told}",
+        "headings": (
+            *("number", "when", "kind", "surface", "decision"),
+            *("filled", "empty", "blocked", "moved"),
+        ),
+    },
+}
+_BODIES: Final[dict[int, Any]] = {
+    log_pb2.RECORD_KIND_DECISION: log_pb2.DecisionBody,
+    log_pb2.RECORD_KIND_CONTROL: log_pb2.ControlBody,
+    log_pb2.RECORD_KIND_HEARTBEAT: log_pb2.HeartbeatBody,
+}
+
+
+def _folder(data_dir: Path | None) -> Path:
+    folder = settings_with(data_dir=data_dir).data_dir / FOLDER
+    if not segments_of(folder):
+        fail(f"{folder}: holds no decision log")
+    return folder
+
+
+@audit_app.command()
+def fsck(data_dir: DataDir = None, lang: Lang = Language.ZH, as_json: Json = False) -> None:
+    """Check every byte of the log: lengths, checksums, numbers, digests. Fails on any fault."""
+    folder = _folder(data_dir)
+    size = sum(path.stat().st_size for path in segments_of(folder))
+    with Bar(folder.name, size) as tick:
+        found = check(folder, tick)
+    if as_json:
+        faults = [fault._asdict() | {"path": str(fault.path)} for fault in found.faults]
+        print_json(found._asdict() | {"faults": faults})
+    else:
+        _say(found, lang)
+    if found.faults:
+        raise typer.Exit(1)
+
+
+def _say(found: Found, lang: Language) -> None:
+    words = _TOLD[lang]
+    for fault in found.faults:
+        print(_fault(fault, lang))
+    if found.faults:
+        print(str(words["broken"]).format(count=len(found.faults)))
+        return
+    told = {
+        "records": found.records,
+        "decisions": found.decisions,
+        "last": found.last_sequence,
+        "each": round(found.decision_bytes / max(found.decisions, 1)),
+        "candidate": round(found.decision_bytes / max(found.candidates, 1), 1),
+    }
+    print(str(words["sound"]).format(**told))
+
+
+def _fault(fault: Fault, lang: Language) -> str:
+    zh, en = FAULTS[fault.kind]
+    what = zh if lang == Language.ZH else en
+    told = f"({fault.told})" if fault.told else ""
+    given = {"path": fault.path, "at": fault.at, "sequence": fault.sequence}
+    return str(_TOLD[lang]["fault"]).format(**given, what=what, told=told).rstrip()
+
+
+@audit_app.command()
+def compact(data_dir: DataDir = None, lang: Lang = Language.ZH, as_json: Json = False) -> None:
+    """Compress the segments that are no longer written; records and proofs stay what they are."""
+    folder = _folder(data_dir)
+    with Bar(folder.name, sum(path.stat().st_size for path in segments_of(folder))) as tick:
+        before, after = compacted(folder, tick)
+    if as_json:
+        print_json({"bytes_before": before, "bytes_after": after})
+    else:
+        print(str(_TOLD[lang]["compact"]).format(before=before, after=after))
+
+
+@audit_app.command()
+def show(
+    which: Annotated[str, typer.Argument(help="Number of a record, or id of a decision.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Print a record as JSON: its envelope, and what it says."""
+    for stored in _whole(_folder(data_dir)):
+        envelope = stored.envelope
+        if which in (str(envelope.sequence), envelope.decision_id):
+            print_json({"envelope": MessageToDict(envelope), "body": _told(stored)})
+            return
+    fail(f"`{quoted(which)}` is no record of this log")
+
+
+def _told(stored: Stored) -> dict[str, Any]:
+    message = _BODIES[stored.envelope.kind].FromString(stored.body)
+    told: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    if stored.envelope.kind == log_pb2.RECORD_KIND_DECISION:
+        for name, kind in (
+            ("request", rerank_pb2.RerankRequest),
+            ("decision", decision_pb2.Decision),
+        ):
+            inner = kind.FromString(getattr(message, name))
+            told[name] = MessageToDict(inner, preserving_proto_field_name=True)
+    return told
+
+
+@audit_app.command()
+def tail(
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=TAIL_MAX)] = 20,
+    data_dir: DataDir = None,
+    lang: Lang = Language.ZH,
+    as_json: Json = False,
+) -> None:
+    """Show the last records of the log."""
+    last = deque((one.envelope for one in _whole(_folder(data_dir))), count)
+    if as_json:
+        print_json([MessageToDict(one, preserving_proto_field_name=True) for one in last])
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in _TOLD[lang]["headings"]:
+        table.add_column(heading, overflow="fold")
+    for one in last:
+        when = datetime.fromtimestamp(one.instant_us / 1e6, UTC).astimezone(_SHANGHAI)
+        kind = log_pb2.RecordKind.Name(one.kind).removeprefix("RECORD_KIND_").lower()
+        counts = (one.filled_count, one.empty_count, one.blocked_count, one.moved_count)
+        is_decision = one.kind == log_pb2.RECORD_KIND_DECISION
+        cells = (
+            str(one.sequence),
+            f"{when:%Y-%m-%d %H:%M:%S.%f}"[:-3],
+            f"{kind} {one.action}".rstrip(),
+            one.surface,
+            one.decision_id,
+            *(str(number) if is_decision else "" for number in counts),
+        )
+        table.add_row(*map(Text, cells))
+    console().print(table)
+
+
+def _whole(folder: Path) -> Iterator[Stored]:
+    """Yield the records of a log, or say where it is not whole."""
+    try:
+        yield from read_records(folder)
+    except (ValueError, OSError) as error:
+        fail(f"{folder}: {error}; run `slotwarden audit fsck`")
