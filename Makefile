@@ -77,7 +77,7 @@ realpages: $(COMPILED) ## measure on the shapes of real pages
 	$(BIN)/python -m loadtests.realpages
 
 .PHONY: bench-engine bench-oracle prove-engine prove-explain bench-growth bench-pack bench-analysis
-.PHONY: bench-log prove-log
+.PHONY: bench-log prove-log prove-tree
 
 bench-engine: $(DEV_DEPS) $(COMPILED) ## measure the engine against proven optima and its peers
 	$(BIN)/python -m loadtests.bench $(BENCH_FLAGS)
@@ -99,6 +99,9 @@ bench-pack: $(DEV_DEPS) $(COMPILED) ## measure what the whole pack costs a page,
 
 bench-log: $(DEV_DEPS) $(COMPILED) ## measure what recording a decision costs, in time and bytes
 	$(BIN)/python -m loadtests.bench.log
+
+prove-tree: $(DEV_DEPS) $(PROJECT) ## hold 100,000 random trees and their proofs against the RFC's definition
+	TREES=100000 $(BIN)/python -m pytest -q -n 0 tests/test_tree.py --timeout 7200
 
 prove-log: $(DEV_DEPS) $(COMPILED) ## kill a server under load fifty times, and look for every acknowledged decision
 	LOG_KILLS=50 $(BIN)/python -m pytest -q -n 0 tests/test_decision_log.py -k killed --timeout 1800

@@ -1,5 +1,6 @@
 """Policies of any number of rules for the bench of growth, all about one page: home on a phone."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -78,7 +79,8 @@ def law(row_wise: int, page_wise: int) -> Policy:
     ]
     rules += [_page_wise(number) for number in range(page_wise)]
     surface = Surface(first_screen_slots={"phone": 6})
-    return Policy({"home": surface}, tuple(rules), (0.25, 2.0), f"{row_wise}-{page_wise}")
+    digest = hashlib.sha256(f"{row_wise}-{page_wise}".encode()).hexdigest()
+    return Policy({"home": surface}, tuple(rules), (0.25, 2.0), digest)
 
 
 def _page_wise(number: int) -> Rule:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from ranker.audit.checkpoint import CHECKPOINT, PUBLIC, verified
 from ranker.audit.frames import HEADER_BYTES, Frame, Segment
 from ranker.audit.records import Stored, unpack
 from ranker.audit.segments import segments_of
+from ranker.audit.tree import leaf_hash, root_of
 from ranker.v1 import log_pb2 as pb
 
 FAULTS: Final = {
@@ -15,6 +17,8 @@ FAULTS: Final = {
     "gap": ("记录编号不连续", "numbers of records are not contiguous"),
     "record": ("记录内容不一致", "the record contradicts itself"),
     "origin": ("不属于同一日志", "belongs to another log"),
+    "checkpoint": ("检查点无效", "the checkpoint does not hold"),
+    "root": ("记录与签署的检查点不符", "the records are not those that were signed"),
 }
 """Fault → what it means, zh and en."""
 
@@ -43,6 +47,7 @@ class Found(NamedTuple):
         records, decisions: how many; last_sequence: the highest.
         stored_bytes: of all segment files; decision_bytes: of decisions as stored.
         candidates: offered in all decisions.
+        signed: records under the last checkpoint.
         faults: everything wrong.
     """
 
@@ -52,6 +57,7 @@ class Found(NamedTuple):
     stored_bytes: int
     decision_bytes: int
     candidates: int
+    signed: int
     faults: tuple[Fault, ...]
 
 
@@ -92,6 +98,7 @@ def check(folder: Path, tick: Callable[[int], None] | None = None) -> Found:
         done,
         books.decision_bytes,
         books.candidates,
+        books.signed(folder),
         tuple(books.faults),
     )
 
@@ -103,6 +110,7 @@ class _Books:
         self.faults: list[Fault] = []
         self.records = self.decisions = self.last = self.decision_bytes = self.candidates = 0
         self.log_id = b""
+        self.leaves: list[bytes] = []
 
     def take(self, segment: Segment) -> None:
         """Check a segment that follows those before it."""
@@ -142,6 +150,7 @@ class _Books:
         """Check a record."""
         self.records += 1
         self.last = frame.sequence
+        self.leaves.append(leaf_hash(frame.envelope))
         try:
             envelope = unpack(frame).envelope
         except ValueError as error:
@@ -151,6 +160,24 @@ class _Books:
             self.decision_bytes += frame.end - frame.at
             self.candidates += envelope.candidate_count
         return None
+
+    def signed(self, folder: Path) -> int:
+        """Check what was signed against the records, and return how many that were."""
+        path, public = folder / CHECKPOINT, folder.parent / PUBLIC
+        if not path.exists():
+            return 0
+        try:
+            key = public.read_text(encoding="utf-8")
+            found = verified(path.read_text(encoding="utf-8"), key)
+        except (ValueError, OSError) as error:
+            self.fault(path, 0, "checkpoint", 0, str(error))
+            return 0
+        are_whole = not self.faults and len(self.leaves) >= found.size
+        if are_whole and root_of(self.leaves[: found.size]) != found.root:
+            self.fault(path, 0, "root", found.size)
+        elif self.last < found.size:
+            self.fault(path, 0, "gap", self.last + 1, f"{found.size} were signed")
+        return found.size
 
     def fault(self, path: Path, at: int, kind: str, sequence: int, told: str = "") -> None:
         """Note a fault."""

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,8 @@ from constraints.errors import OverloadedError, SettingsError
 from ranker.audit import segments
 from ranker.audit.frames import Header
 from ranker.audit.records import Record, record
-from ranker.telemetry import alarm, note
+from ranker.audit.tree import leaf_hash
+from ranker.telemetry import alarm
 from ranker.v1 import log_pb2 as pb
 
 FOLDER: Final = "log"
@@ -68,6 +70,8 @@ class DecisionLog:
             os.close(self._lock_file)
             raise
         self.on_disk = self.sequence
+        self._leaves: deque[bytes] | None = None  # of records after `_taken`, if anybody asks
+        self._taken = self.sequence
         self._syncer = threading.Thread(target=self._sync_behind, name="log-sync", daemon=True)
         self._syncer.start()
 
@@ -132,6 +136,8 @@ class DecisionLog:
             except (OSError, ValueError) as error:
                 self._fail(error, len(envelope) + len(one.body))
             self.sequence, self.is_healthy = sequence, True
+            if self._leaves is not None:
+                self._leaves.append(leaf_hash(envelope))
         self._wakes.set()
         if self.durability == "disk" or one.envelope.kind == pb.RECORD_KIND_CONTROL:
             self._await_disk(sequence)
@@ -203,6 +209,21 @@ class DecisionLog:
         raw = body.SerializeToString(deterministic=True)
         return self.append(record(pb.RECORD_KIND_CONTROL, self._clock(), raw, action=action))
 
+    def take_leaves(self) -> list[bytes]:
+        """Return the hashes of the records that are on the disk and were not taken before."""
+        with self._lock:
+            if self._leaves is None:
+                return []
+            count = self.on_disk - self._taken
+            self._taken += count
+            return [self._leaves.popleft() for _ in range(count)]
+
+    def keep_leaves(self) -> int:
+        """Keep the hashes of records from now on, for `take_leaves`; return the last number."""
+        with self._lock:
+            self._leaves, self._taken = deque(), self.sequence
+            return self.sequence
+
     def probe(self) -> None:
         """Learn whether a log that failed would take a record of that size again; leave none."""
         with self._lock, suppress(OSError):
@@ -225,9 +246,9 @@ class DecisionLog:
             if not self._spoilt:
                 with suppress(OSError):
                     writer.sync()
+                    self.on_disk = self.sequence
             writer.close()
         os.close(self._lock_file)
-        note("decision log closed", sequence=self.sequence)
 
 
 def _recovered(path: Path) -> segments.Opened:

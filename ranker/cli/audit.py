@@ -12,11 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from constraints.errors import quoted
+from ranker.audit.bundle import Prover, write_bundle
 from ranker.audit.checking import FAULTS, Fault, Found, check, read_records
 from ranker.audit.log import FOLDER
 from ranker.audit.records import Stored
 from ranker.audit.segments import compact as compacted
 from ranker.audit.segments import segments_of
+from ranker.audit.standalone import verify as verifier
 from ranker.cli.shared import (
     Bar,
     DataDir,
@@ -36,7 +38,8 @@ TAIL_MAX: Final = 10_000  # LIMIT: records of `tail`
 _TOLD: Final = {
     Language.ZH: {
         "sound": "日志完整：{records} 条记录，其中决策 {decisions} 条，编号 1 至 {last}，"
-        "每条决策 {each} 字节，每个候选 {candidate} 字节",
+        "每条决策 {each} 字节，每个候选 {candidate} 字节；已签署 {signed} 条",
+        "bundle": "{count} 条记录写入 {out}；交给对方后运行 python3 verify.py .",
         "compact": "压缩前 {before:,} 字节，压缩后 {after:,} 字节",
         "broken": "日志有 {count} 处问题",
         "fault": "{path} 第 {at} 字节，记录 {sequence}：{what} {told}",
@@ -44,7 +47,8 @@ _TOLD: Final = {
     },
     Language.EN: {
         "sound": "the log is whole: {records} records, {decisions} of them decisions, numbers 1 to "
-        "{last}; {each} bytes a decision, {candidate} a candidate",
+        "{last}; {each} bytes a decision, {candidate} a candidate; {signed} are signed",
+        "bundle": "{count} records written to {out}; whoever gets it runs python3 verify.py .",
         "compact": "{before:,} bytes before, {after:,} after",
         "broken": "the log has {count} faults",
         "fault": "{path} at byte {at}, record {sequence}: {what} {told}",
@@ -95,6 +99,7 @@ def _say(found: Found, lang: Language) -> None:
         "records": found.records,
         "decisions": found.decisions,
         "last": found.last_sequence,
+        "signed": found.signed,
         "each": round(found.decision_bytes / max(found.decisions, 1)),
         "candidate": round(found.decision_bytes / max(found.candidates, 1), 1),
     }
@@ -119,6 +124,68 @@ def compact(data_dir: DataDir = None, lang: Lang = Language.ZH, as_json: Json = 
         print_json({"bytes_before": before, "bytes_after": after})
     else:
         print(str(_TOLD[lang]["compact"]).format(before=before, after=after))
+
+
+Records = Annotated[list[str], typer.Argument(help="Numbers of records, or decision ids.")]
+
+
+@audit_app.command()
+def prove(
+    which: Annotated[str, typer.Argument(help="Number of a record, or id of a decision.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Print what proves a record: index, path and signed checkpoint (c2sp.org/tlog-proof)."""
+    folder = _folder(data_dir)
+    try:
+        prover = Prover(folder.parent)
+        print(prover.proof(_numbers(folder, [which])[0]), end="")
+    except (ValueError, OSError) as error:
+        fail(str(error))
+
+
+@audit_app.command()
+def export(
+    which: Records,
+    out: Annotated[Path, typer.Option(help="Folder of the bundle; it must not be there yet.")],
+    data_dir: DataDir = None,
+    lang: Lang = Language.ZH,
+) -> None:
+    """Write an evidence bundle: records, proofs, key, and a verifier that needs nothing of ours."""
+    folder = _folder(data_dir)
+    if out.exists():
+        fail(f"{out}: is there already")
+    try:
+        count = write_bundle(Prover(folder.parent), _numbers(folder, which), out)
+    except (ValueError, OSError) as error:
+        fail(str(error))
+    print(str(_TOLD[lang]["bundle"]).format(count=count, out=out))
+
+
+@audit_app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="Folder of an evidence bundle.")],
+    key: Annotated[str, typer.Option(help="The platform's key, NAME+ID+KEY.")] = "",
+    lang: Lang = Language.ZH,
+    as_json: Json = False,
+) -> None:
+    """Verify an evidence bundle, by the verifier that is inside every bundle."""
+    words = [str(bundle), "--lang", lang.value]
+    words += ["--key", key] if key else []
+    if verifier.main([*words, "--json"] if as_json else words):
+        raise typer.Exit(1)
+
+
+def _numbers(folder: Path, which: list[str]) -> list[int]:
+    """Turn numbers and decision ids into numbers."""
+    wanted = {one for one in which if not one.isdigit()}
+    known: dict[str, int] = {}
+    if wanted:
+        for stored in _whole(folder):
+            if stored.envelope.decision_id in wanted:
+                known[stored.envelope.decision_id] = stored.envelope.sequence
+    for one in sorted(wanted - known.keys()):
+        fail(f"`{quoted(one)}` is no decision of this log")
+    return [known[one] if one in known else int(one) for one in which]
 
 
 @audit_app.command()

@@ -12,10 +12,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from prometheus_client import start_http_server
 
-from constraints.errors import GovernanceError, OverloadedError
+from constraints.errors import GovernanceError, OverloadedError, SettingsError
 from constraints.govern import Solver
 from constraints.solve import solve
 from ranker.audit.log import DecisionLog
+from ranker.audit.sealing import Sealer
 from ranker.explaining import Explainer
 from ranker.serving.books import Books
 from ranker.serving.page_token import load_keys
@@ -101,6 +102,7 @@ class Server:
         keys = load_keys(settings.data_dir)
         self.service = RerankService(settings, self.state, self.log, keys, solver=solver)
         self.books = Books(self.log, self.state)
+        self.sealer = self._opened_sealer()
         self.health = health.HealthServicer(False, _WATCHES)
         self._metrics: WSGIServer | None = None
         self._stopped = threading.Event()
@@ -157,6 +159,7 @@ class Server:
         self.service.certifier.stop()
         self.books.end()
         self.log.close()
+        self._seal()
         if self._metrics:
             self._metrics.shutdown()
             self._metrics.server_close()
@@ -178,6 +181,20 @@ class Server:
             self._say(serving=fit)
         if fit:
             self.books.write(self.state.in_use())
+            self._seal()
+
+    def _opened_sealer(self) -> Sealer:
+        try:
+            return Sealer(self.log, self.settings.data_dir)
+        except (SettingsError, OSError):
+            self.log.close()
+            raise
+
+    def _seal(self) -> None:
+        try:
+            self.sealer.seal()
+        except OSError as error:
+            alarm("LOG_UNSEALED", "the decision log cannot be signed", fault=str(error))
 
     def _say(self, *, serving: bool) -> None:
         self._says_serving = serving

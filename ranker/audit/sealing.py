@@ -1,0 +1,119 @@
+"""Seals the log: its records become leaves of the tree, and the tree's root is signed."""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from constraints.errors import SettingsError
+from ranker.audit.checkpoint import CHECKPOINT, KEY, PUBLIC, Checkpoint, Signer, verified
+from ranker.audit.frames import Frame, Segment
+from ranker.audit.log import DecisionLog
+from ranker.audit.segments import segments_of
+from ranker.audit.tiles import Tiles
+from ranker.audit.tree import leaf_hash
+from ranker.telemetry import alarm
+
+TREE: Final = "tree"
+
+
+def frames_from(folder: Path, sequence: int) -> Iterator[Frame]:
+    """Yield the whole records of a log from a number on.
+
+    Args:
+        folder: of the log.
+        sequence: of the first.
+    """
+    paths = segments_of(folder)
+    firsts = [int(path.name.partition(".")[0]) for path in paths] + [1 << 63]
+    for path, behind in zip(paths, firsts[1:], strict=True):
+        if behind > sequence:
+            yield from (f for f in Segment.read(path).frames() if f.sequence >= sequence)
+
+
+class Sealer:
+    """Signs what stands in a log, and says so in `log/checkpoint`.
+
+    INVARIANT: it signs only what follows what it signed before.
+
+    Args:
+        log: opened to write.
+        data_dir: folder of the key.
+
+    Raises:
+        SettingsError: the log holds fewer records than were signed, or others.
+    """
+
+    def __init__(self, log: DecisionLog, data_dir: Path) -> None:
+        self._log, self._lock = log, threading.Lock()
+        self.signer = Signer(data_dir / KEY, log.origin)
+        _write(data_dir / PUBLIC, f"{self.signer.verifier_key}\n")
+        self._path = log.folder / CHECKPOINT
+        self._tiles = self._opened()
+        upto = log.keep_leaves()
+        unsigned = frames_from(log.folder, self._tiles.size + 1)
+        self._tiles.append(leaf_hash(f.envelope) for f in unsigned if f.sequence <= upto)
+        if self._tiles.size != upto:
+            alarm("LOG_TREE_DAMAGED", "records are missing: nothing after them is signed")
+
+    def _opened(self) -> Tiles:
+        """Open the tree as it was signed last; where it is not whole, make it anew."""
+        folder = self._log.folder / TREE
+        signed = self._signed()
+        if signed is None:
+            shutil.rmtree(folder, ignore_errors=True)
+            return Tiles(folder)
+        if signed.size > self._log.sequence:
+            fault = f"signed {signed.size} records, and holds {self._log.sequence}: an old copy?"
+            raise SettingsError(f"{self._log.folder}: the log {fault}")
+        try:
+            tiles = Tiles(folder, signed.size)
+            if tiles.root() == signed.root:
+                return tiles
+        except OSError:
+            pass
+        alarm("LOG_TREE_DAMAGED", "the tree of the log is made anew from its records")
+        shutil.rmtree(folder, ignore_errors=True)
+        tiles = Tiles(folder)
+        frames = frames_from(self._log.folder, 1)
+        tiles.append(leaf_hash(f.envelope) for f in frames if f.sequence <= signed.size)
+        if (tiles.size, tiles.root()) != (signed.size, signed.root):
+            fault = "its records are not those it signed; run `slotwarden audit fsck`"
+            raise SettingsError(f"{self._log.folder}: {fault}")
+        return tiles
+
+    def _signed(self) -> Checkpoint | None:
+        if not self._path.exists():
+            return None
+        try:
+            return verified(self._path.read_text(encoding="utf-8"), self.signer.verifier_key)
+        except ValueError as error:
+            raise SettingsError(f"{self._path}: {error}") from None
+
+    def seal(self) -> Checkpoint | None:
+        """Sign what is on the disk; None where nothing is new.
+
+        Raises:
+            OSError: tree or checkpoint cannot be written.
+        """
+        with self._lock:
+            leaves = self._log.take_leaves()
+            if not leaves:
+                return None
+            self._tiles.append(leaves)
+            self._tiles.flush()
+            made = Checkpoint(self._log.origin, self._tiles.size, self._tiles.root())
+            _write(self._path, self.signer.sign(made))
+            return made
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(path.name + ".draft")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
