@@ -136,6 +136,39 @@ def test_records_put_in_place_of_signed_ones_are_found(folder: Path, tmp_path: P
         _sealed(folder, 1)
 
 
+def test_behind_a_record_that_is_not_whole_nothing_is_signed_and_the_log_goes_on(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _sealed(folder, 3, seal=False)
+    (path,) = segments.segments_of(folder / FOLDER)
+    second = list(Segment.read(path).frames())[301]
+    raw = bytearray(path.read_bytes())
+    raw[second.end - 1] ^= 1
+    path.write_bytes(raw)
+    _sealed(folder, 2)
+    assert "record 302 is not whole" in caplog.text
+    assert Prover(folder).checkpoint.size == 300
+    assert [fault.sequence for fault in check(folder / FOLDER).faults] == [302]
+    assert check(folder / FOLDER).last_sequence == 305
+
+
+def test_a_tree_that_could_not_be_written_is_caught_up_with(folder: Path) -> None:
+    log = DecisionLog(folder, durability="disk")
+    sealer = Sealer(log, folder)
+    tile = folder / FOLDER / TREE / "tile"
+    tile.rename(tile.with_name("away"))
+    tile.write_text("in the way")
+    log.append(record(log_pb2.RECORD_KIND_HEARTBEAT, 1, b"x"))
+    with pytest.raises(OSError, match=r"\w"):
+        sealer.seal()
+    log.append(record(log_pb2.RECORD_KIND_HEARTBEAT, 1, b"x"))
+    made = sealer.seal()
+    log.close()
+    assert made is not None
+    assert made.size == 302
+    assert check(folder / FOLDER).faults == ()
+
+
 def _bundle(folder: Path, out: Path) -> Path:
     write_bundle(Prover(folder), [1, 17, 300], out)
     return out

@@ -36,7 +36,8 @@ def frames_from(folder: Path, sequence: int) -> Iterator[Frame]:
 class Sealer:
     """Signs what stands in a log, and says so in `log/checkpoint`.
 
-    INVARIANT: it signs only what follows what it signed before.
+    INVARIANT: it signs only what follows what it signed before. Behind a record that is not whole
+    it signs nothing, and says so: the log itself goes on.
 
     Args:
         log: opened to write.
@@ -51,12 +52,20 @@ class Sealer:
         self.signer = Signer(data_dir / KEY, log.origin)
         _write(data_dir / PUBLIC, f"{self.signer.verifier_key}\n")
         self._path = log.folder / CHECKPOINT
-        self._tiles = self._opened()
-        upto = log.keep_leaves()
-        unsigned = frames_from(log.folder, self._tiles.size + 1)
-        self._tiles.append(leaf_hash(f.envelope) for f in unsigned if f.sequence <= upto)
-        if self._tiles.size != upto:
-            alarm("LOG_TREE_DAMAGED", "records are missing: nothing after them is signed")
+        self._tiles = self._caught_up()
+        self._is_torn = False  # the tree on disk is not what we hold
+
+    def _caught_up(self) -> Tiles:
+        """Open the tree, and add what stands in the log behind it."""
+        upto, tiles = self._log.keep_leaves(), self._opened()
+        for frame in frames_from(self._log.folder, tiles.size + 1):
+            if frame.sequence == tiles.size + 1 <= upto:
+                tiles.append([leaf_hash(frame.envelope)])
+        self._is_stuck = tiles.size < upto
+        if self._is_stuck:
+            fault = f"record {tiles.size + 1} is not whole: nothing from it on is signed"
+            alarm("LOG_UNSEALED", f"{fault}; run `slotwarden audit fsck`")
+        return tiles
 
     def _opened(self) -> Tiles:
         """Open the tree as it was signed last; where it is not whole, make it anew."""
@@ -93,19 +102,25 @@ class Sealer:
             raise SettingsError(f"{self._path}: {error}") from None
 
     def seal(self) -> Checkpoint | None:
-        """Sign what is on the disk; None where nothing is new.
+        """Sign what is on the disk; None where nothing is new, or nothing can be signed.
 
         Raises:
             OSError: tree or checkpoint cannot be written.
         """
         with self._lock:
-            leaves = self._log.take_leaves()
-            if not leaves:
+            if self._is_torn:
+                self._tiles = self._caught_up()
+            if self._is_stuck:
                 return None
+            leaves = self._log.take_leaves()
+            if not leaves and not self._is_torn:
+                return None
+            self._is_torn = True
             self._tiles.append(leaves)
             self._tiles.flush()
             made = Checkpoint(self._log.origin, self._tiles.size, self._tiles.root())
             _write(self._path, self.signer.sign(made))
+            self._is_torn = False
             return made
 
 
