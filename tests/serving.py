@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from constraints.solve import solve
+from ranker.audit.log import DecisionLog
 from ranker.facts.importing import Import, import_csv
 from ranker.facts.store import FactStore
 from ranker.serving.server import SERVICE, Server
@@ -221,6 +223,15 @@ def request(
 def shown(reply: pb.RerankResponse) -> list[str]:
     """Return the id in each slot, empty where none is."""
     return [placement.id for placement in reply.decision.placements]
+
+
+def settled(log: DecisionLog) -> None:
+    """Wait until all that was logged is on the disk, and no sync is under way."""
+    for _ in range(500):
+        if log.on_disk >= log.sequence:
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never got to the disk")
 
 
 def tight_lipped(error: Any) -> Any:

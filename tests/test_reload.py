@@ -25,6 +25,7 @@ from tests.serving import (
     put,
     request,
     served,
+    settled,
     shown,
 )
 
@@ -264,6 +265,7 @@ def test_facts_that_cannot_be_confirmed_are_alarmed_and_grow_old(
 def test_a_log_that_takes_records_again_is_found_out_without_a_call(tmp_path: Path) -> None:
     with served(tmp_path, poll_s=0.05) as app:
         log = app.server.log
+        settled(log)
         kept = os.dup(log._writer._file)
         os.dup2(broken := os.open("/dev/full", os.O_WRONLY), log._writer._file)
         assert app.fault(request()).reason == "DECISION_LOG_FAILED"
