@@ -25,10 +25,13 @@ class Because:
         self.pins: dict[int, list[Reason]] = {}
         if one == QUARANTINED:
             blocks.append((shape.page.slots, Reason(QUARANTINE, Cause.BLOCKED)))
+        told = asked.verdicts[one].tolist()
         for rule, column, effects in zip(shape.rules, shape.columns, shape.effects, strict=True):
-            verdict = int(asked.verdicts[one, column])
+            verdict = told[column]
+            if verdict not in effects:  # most rules say nothing of most classes
+                continue
             source = rule.source_of(verdict)
-            for effect in effects.get(verdict, ()):
+            for effect in effects[verdict]:
                 match effect:
                     case Block(slots):
                         blocks.append((slots, Reason(rule.id, Cause.BLOCKED, source=source)))
