@@ -17,6 +17,7 @@ from constraints.rule import Day, Rule, Verdicts
 
 CLASSES_MAX: Final = 65_535  # LIMIT: different verdict vectors, the quarantined ones' among them
 SHAPES_MAX: Final = 256  # LIMIT: page shapes whose tables are kept
+TABLES: Final = 3  # of a shape: what is asked, what is demanded, what must be shown
 QUARANTINED: Final = 0  # the class of rows on which the halves of a rule disagree
 QUARANTINE: Final = "quarantine"
 """Stands for a rule's id where it is quarantine that keeps a row out."""
@@ -73,7 +74,7 @@ class Catalogue:
             ("labels", labels),
             ("label_counts", counts),
             ("all_hold_until", int(self.holds_until.min(initial=DAY_MAX))),
-            ("cached", lru_cache(SHAPES_MAX)(_call)),
+            ("cached", lru_cache(SHAPES_MAX * TABLES)(_call)),
         ):
             object.__setattr__(self, name, value)
 

@@ -86,7 +86,7 @@ def parse_row(row: Mapping[str, str], themes: Vocabulary) -> dict[str, Any]:
     for start, end in _TERMS:
         if values.get(start, DAY_MIN) >= values.get(end, DAY_MAX):
             raise FactError(end, f"is before {start}")
-    if "themes" in values:
+    if values.get("themes"):
         told = _parts(row["themes"])
         values["tropes"] = _tropes(told, themes)
         values["primary_theme"] = [themes.number(told[0])]

@@ -168,17 +168,22 @@ class Asked:
 def asked_of(shape: Shape, column: Column) -> Asked:
     """Look up what a shape asks of every class."""
     classes, page = column.verdicts, shape.page
+    by_rule = np.ascontiguousarray(classes.T)  # read rule by rule
     blocked = np.zeros(len(classes), np.uint64)
     tier = np.zeros(len(classes), np.uint8)
     factors: dict[str, FloatArray] = {}
     weight, duties = np.ones(len(classes)), np.zeros(len(classes), np.int64)
     for rule, at, effects in zip(shape.rules, shape.columns, shape.effects, strict=True):
         block, sunk, factor = _by_verdict(effects)
-        duties |= _duties(effects)[classes[:, at]]
-        blocked |= block[classes[:, at]]
-        tier |= sunk[classes[:, at]]
+        owed, verdicts = _duties(effects), by_rule[at]
+        if owed.any():  # most rules do one thing alone
+            duties |= owed[verdicts]
+        if block.any():
+            blocked |= block[verdicts]
+        if sunk.any():
+            tier |= sunk[verdicts]
         if factor is not None:
-            factors[rule.id] = factor[classes[:, at]]
+            factors[rule.id] = factor[verdicts]
             weight = weight * factors[rule.id]
     blocked[QUARANTINED] = page.slots
     eligible = (np.uint64(page.slots) & ~blocked) << np.uint64(page.tail_count)

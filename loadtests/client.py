@@ -94,6 +94,7 @@ def to_dict(reply: rerank_pb2.RerankResponse) -> Reply:
         "facts_revision": reply.facts_revision,
         "origin": reply.receipt.origin,
         "sequence": reply.receipt.sequence,
+        "decision_id": reply.decision_id,
         "page_token": reply.page_token,
         "instant_us": reply.instant_us,
     }

@@ -98,14 +98,15 @@ def measure(asked: argparse.Namespace) -> dict[str, Summary]:
     policies = {path.name: path.read_text("utf-8") for path in sorted(POLICIES.glob("*.toml"))}
     law = Law(policies.values())
     source = Pages(data, registry, asked.seed)
-    with _server(asked, registry, policies) as (address, revision), Client(address) as client:
+    with _server(asked, registry, policies) as server, Client(server[0]) as client:
+        _, revision, data_dir = server
         first = next(source.build(DATA_SETS[0], 1))
         serving.wait_for_revision(client, first, revision)
-        books = Books(revision)
         runs = {}
         for name in DATA_SETS:
             with _progress(f"{name}: asking", asked.pages) as tick:
                 runs[name] = ask(client, source.build(name, asked.pages), tick)
+        books = Books(revision, serving.decisions_of(data_dir))
     summaries = {}
     for name, run in runs.items():
         with _progress(f"{name}: judging", len(run.pages)) as tick:
@@ -119,9 +120,10 @@ def measure(asked: argparse.Namespace) -> dict[str, Summary]:
 @contextmanager
 def _server(
     asked: argparse.Namespace, registry: Registry, policies: dict[str, str]
-) -> Iterator[tuple[str, int]]:
+) -> Iterator[tuple[str, int, Path]]:
     if asked.address:
-        yield asked.address, serving.import_facts(registry, asked.data_dir)
+        revision = serving.import_facts(registry, asked.data_dir)
+        yield asked.address, revision, asked.data_dir
         return
     with serving.own_server(registry, policies, asked.solver) as server:
         yield server

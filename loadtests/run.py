@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 from loadtests.judge import Judge, Verdict
@@ -115,10 +116,12 @@ class Books:
 
     Args:
         revision: of the facts the run began with.
+        decisions: number → id of every decision in the server's log, the oldest first.
     """
 
-    def __init__(self, revision: int) -> None:
-        self._revision = revision
+    def __init__(self, revision: int, decisions: Mapping[int, str]) -> None:
+        self._revision, self._decisions = revision, decisions
+        self._behind = dict(pairwise(decisions))  # number of a decision → that of the next one
         self._digest = ""
         self._receipts: dict[str, int] = {}
 
@@ -132,7 +135,10 @@ class Books:
                 yield f"policy {reply['policy_digest']} after {self._digest}"
             self._digest = reply["policy_digest"]
             origin, sequence = reply["origin"], reply["sequence"]
-            before = self._receipts.get(origin, 0)  # other records stand between decisions
-            if sequence <= before or not origin:
-                yield f"receipt {sequence} of `{origin}`, after {before}"
+            before = self._receipts.get(origin)
+            expected = sequence if before is None else self._behind.get(before)
+            if sequence != expected or not origin:
+                yield f"receipt {sequence} of `{origin}`, expected {expected}"
+            if self._decisions.get(sequence) != reply["decision_id"]:
+                yield f"receipt {sequence}: the log holds another decision there, or none"
             self._receipts[origin] = sequence

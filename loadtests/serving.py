@@ -17,6 +17,8 @@ import numpy as np
 from loadtests.client import Client
 from loadtests.pages import Page
 from loadtests.seeding import Registry
+from ranker.audit.checking import read_records
+from ranker.audit.log import FOLDER
 
 SOLVERS: Final = ("kernel", "random", "stale", "raising")
 _START_S_MAX: Final = 120.0  # a cold compiler included
@@ -51,7 +53,7 @@ def import_facts(registry: Registry, data_dir: Path) -> int:
 @contextmanager
 def own_server(
     registry: Registry, policies: Mapping[str, str], solver: str
-) -> Iterator[tuple[str, int]]:
+) -> Iterator[tuple[str, int, Path]]:
     """Run a server of our own, in another process, with fresh folders of data and policies.
 
     Args:
@@ -60,7 +62,7 @@ def own_server(
         solver: one of `SOLVERS`.
 
     Yields:
-        Its address, and the revision of its facts.
+        Its address, the revision of its facts, and its data folder.
     """
     context = multiprocessing.get_context("spawn")
     with TemporaryDirectory(prefix="realpages-") as folder:
@@ -77,12 +79,18 @@ def own_server(
         try:
             if not ours.poll(_START_S_MAX):
                 raise ServerError("the server does not start")
-            yield ours.recv(), revision
+            yield ours.recv(), revision, data_dir
         except EOFError:
             raise ServerError("the server ended while it started") from None
         finally:
             ours.close()
             process.join(_START_S_MAX)
+
+
+def decisions_of(data_dir: Path) -> dict[int, str]:
+    """Return number → id of every decision in the log of a server, the oldest first."""
+    envelopes = (one.envelope for one in read_records(data_dir / FOLDER))
+    return {one.sequence: one.decision_id for one in envelopes if one.decision_id}
 
 
 def wait_for_revision(client: Client, page: Page, revision: int) -> None:

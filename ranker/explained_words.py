@@ -1,13 +1,12 @@
 """An explanation in words, Chinese and English."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
 from constraints.law import law_rows
+from ranker.clock import in_shanghai
 from ranker.v1 import decision_pb2, explain_pb2
 
-_SHANGHAI: Final = timezone(timedelta(hours=8))
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "zh": {
         "VERDICT_STANDS": "`{id}` 占第 {slot} 位。",
@@ -110,8 +109,8 @@ def said(reply: explain_pb2.ExplainResponse, candidate_id: str, lang: str) -> st
 def _registered(reply: explain_pb2.ExplainResponse, words: Mapping[str, str]) -> str:
     if not reply.facts_changed_us:
         return words["unregistered"]
-    when = datetime.fromtimestamp(reply.facts_changed_us / 1_000_000, UTC)
-    return words["changed"].format(when=when.astimezone(_SHANGHAI).strftime("%Y-%m-%d %H:%M"))
+    when = in_shanghai(reply.facts_changed_us)
+    return words["changed"].format(when=f"{when:%Y-%m-%d %H:%M}")
 
 
 def _cause(reason: Any, words: Mapping[str, str]) -> str:

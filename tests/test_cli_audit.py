@@ -44,6 +44,9 @@ def test_a_changed_byte_is_named_with_file_byte_and_record(folder: Path) -> None
     assert done.code == 1
     assert f"{path} 第 {third.at} 字节，记录 3：记录被改动或不完整" in done.out
     assert "日志有 1 处问题" in done.out
+    for command in (("tail", "-n", "6"), ("show", "nobody")):
+        told = spawn("audit", *command, "--data-dir", folder).fault()
+        assert "is not whole; run `slotwarden audit fsck`" in told
 
 
 def test_a_record_is_shown_by_number_or_decision(folder: Path) -> None:

@@ -3,13 +3,14 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -220,8 +221,16 @@ def test_what_is_acknowledged_is_on_the_disk_where_that_is_asked(tmp_path: Path)
 
 
 SICK_DISK = """
-import sys
+import errno, json, os, sys
 from pathlib import Path
+if sys.argv[2] == "python":  # the machine's own call, failing once
+    sync, calls = os.fdatasync, []
+    def failing(file):
+        calls.append(file)
+        if len(calls) == 4:
+            raise OSError(errno.EIO, "sick")
+        sync(file)
+    os.fdatasync = failing
 from ranker.audit.log import DecisionLog
 from ranker.audit.records import record
 from ranker.v1 import log_pb2
@@ -238,32 +247,80 @@ for number in range(6):
         log.probe()
         told.append((number, "probed", log.is_healthy))
 log.close()
-print(told)
+print(json.dumps(told))
 """
+STRACE = shutil.which("strace")
 
 
-def test_a_disk_that_fails_is_not_believed_again_for_that_file(tmp_path: Path) -> None:
-    fault = "inject=fdatasync:error=EIO:when=4"  # the first is that of the segment's header
-    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", fault]
+@pytest.mark.parametrize(
+    "by",
+    [
+        "python",
+        pytest.param("kernel", marks=pytest.mark.skipif(not STRACE, reason="needs strace")),
+    ],
+)
+def test_a_disk_that_fails_is_not_believed_again_for_that_file(tmp_path: Path, by: str) -> None:
+    command = [sys.executable, "-c", SICK_DISK, str(tmp_path), by]
+    if by == "kernel":
+        fault = "inject=fdatasync:error=EIO:when=4"  # the first is that of the segment's header
+        strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", fault]
+        command = [*strace, *command]
     done = subprocess.run(
-        [*command, sys.executable, "-c", SICK_DISK, str(tmp_path)],
+        command,
         check=False,
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
         timeout=60,
     )
-    if "ptrace" in done.stderr.lower() or "operation not permitted" in done.stderr.lower():
-        pytest.skip("strace may not trace here")
+    if by == "kernel" and "not permitted" in done.stderr.lower():
+        pytest.skip("this machine does not let strace trace")
     assert done.returncode == 0, done.stderr
-    told = eval(done.stdout.strip().splitlines()[-1])
+    told = json.loads(done.stdout.strip().splitlines()[-1])
     refused = [one[0] for one in told if one[1] == "refused"]
     assert len(refused) == 1
-    assert (refused[0], "refused", False) in told
-    assert (refused[0], "probed", True) in told
+    assert [refused[0], "refused", False] in told
+    assert [refused[0], "probed", True] in told
     names = [one[2] for one in told if one[1] == "kept"]
     assert len(set(names)) == 2, "what follows stands in another file"
     assert check(tmp_path / FOLDER).faults == ()
+
+
+def test_a_record_whose_sync_failed_is_never_acknowledged_by_that_of_another_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However late the waiting caller wakes: others go on in a new segment, and that is synced."""
+    with _opened(tmp_path, durability="disk") as log, ThreadPoolExecutor(1) as pool:
+        log.append(_record())
+        sync, is_sick = os.fdatasync, [True]
+
+        def failing_once(file: int) -> None:
+            if is_sick:
+                is_sick.clear()
+                raise OSError("sick")
+            sync(file)
+
+        monkeypatch.setattr(os, "fdatasync", failing_once)
+        lost = pool.submit(log.append, _record("lost"))
+        while log.sequence < 2:
+            time.sleep(0.001)
+        kept = 0
+        while not kept:
+            with suppress(OverloadedError):
+                kept = log.append(_record("kept"))
+        assert kept > 2
+        with pytest.raises(OverloadedError):
+            lost.result(timeout=10)
+        assert log.on_disk >= kept
+
+
+def test_a_record_too_large_to_keep_is_refused_alone(tmp_path: Path) -> None:
+    with _opened(tmp_path) as log:
+        large = record(log_pb2.RECORD_KIND_DECISION, 1, b"x", request_id="r" * 2_000)
+        with pytest.raises(OverloadedError, match="larger than a record may be"):
+            log.append(large)
+        assert log.is_healthy, "one caller's record does not close the service"
+        assert log.append(_record()) == 1
 
 
 def test_a_record_is_enough_to_decide_again_and_names_no_viewer(tmp_path: Path) -> None:

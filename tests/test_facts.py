@@ -254,6 +254,11 @@ def test_a_series_a_provider_and_a_theme_of_one_name_are_three_groups() -> None:
     assert [shown_name(names.names[number]) for (number,) in told] == [*"甲甲甲甲", "霸总"]
 
 
+def test_marks_between_no_themes_are_no_theme() -> None:
+    for text in (" ", "|", " | | "):
+        assert not any(parse_row({"themes": text}, Vocabulary()).values())
+
+
 def test_the_first_theme_told_is_the_primary_one_and_all_together_are_a_set() -> None:
     names = Vocabulary({"总裁": "霸总"})
     one, other, third = (

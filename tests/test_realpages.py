@@ -14,7 +14,6 @@ from loadtests.judge import Judge, Verdict
 from loadtests.pages import Pages
 from loadtests.realpages import DATA, ROOT, main, measure
 from loadtests.report import Summary
-from loadtests.run import Books
 from loadtests.seeding import register
 from loadtests.statute import Law, Ledger
 from tests import make
@@ -379,23 +378,6 @@ def test_it_refuses_a_policy_it_cannot_judge() -> None:
     ):
         with pytest.raises(ValueError, match="cannot judge"):
             Law([text])
-
-
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        ({"sequence": 7}, "receipt 7"),
-        ({"facts_revision": 4}, "facts of revision 4"),
-        ({"policy_digest": "other"}, "policy other"),
-        ({"origin": ""}, "receipt 8 of ``"),
-    ],
-)
-def test_the_books_must_balance(change: dict[str, Any], fault: str) -> None:
-    first = {"sequence": 7, "origin": "log", "facts_revision": 5, "policy_digest": "one"}
-    books = Books(5)
-
-    assert list(books.faults([first, first | {"sequence": 8}])) == []
-    assert fault in " / ".join(Books(5).faults([first, first | {"sequence": 8} | change]))
 
 
 def test_the_judge_shares_no_code_with_the_product() -> None:

@@ -11,7 +11,8 @@ from prometheus_client import REGISTRY
 from constraints.facts import Facts
 from constraints.rule import Day, Rule, Verdicts
 from constraints.terms import Kind
-from ranker.serving.state import State, day_at
+from ranker.clock import day_at
+from ranker.serving.state import State
 from ranker.settings import Settings
 from tests import make
 from tests.serving import NOW_US, POLICY, Served, fill, put, request, served, shown

@@ -134,12 +134,15 @@ def watched_of(bench: Bench, column: Column) -> Watched:
     closed = barred.copy()  # by rules in force: what one in shadow says frees nobody of a pin
     fixed = np.zeros((2, len(column.verdicts)), np.uint64)
     sinks = np.zeros(len(column.verdicts), np.uint8)
+    by_rule = np.ascontiguousarray(column.verdicts.T)  # read rule by rule
     for rule, at in enumerate(t.column):
-        verdict = column.verdicts[:, at]
-        barred |= t.barred[rule, verdict]
-        if rule < t.enforced:
-            closed |= t.barred[rule, verdict]
-        sinks |= t.sunk[rule, verdict] * np.uint8(1 if rule < t.enforced else 2)
+        if t.barred[rule].any():
+            words = t.barred[rule][by_rule[at]]
+            barred |= words
+            if rule < t.enforced:
+                closed |= words
+        if t.sunk[rule].any():
+            sinks |= t.sunk[rule][by_rule[at]] * np.uint8(1 if rule < t.enforced else 2)
     barred[QUARANTINED] = bench.page_slots
     for rule, verdict, slot in zip(t.fixer, t.fixed, t.fixed_slot, strict=True):
         named = column.verdicts[:, t.column[rule]] == verdict

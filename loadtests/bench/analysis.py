@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from constraints.analyze.analysis import analyze
 from constraints.policy import RULES_MAX, Policy, shipped_policy
-from ranker.serving.state import day_at
+from ranker.clock import day_at
 
 
 def main() -> None:

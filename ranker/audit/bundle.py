@@ -11,7 +11,8 @@ from ranker.audit.checkpoint import CHECKPOINT, PUBLIC, Checkpoint, proof_text
 from ranker.audit.frames import Frame
 from ranker.audit.log import FOLDER
 from ranker.audit.records import unpack
-from ranker.audit.sealing import TREE, frames_from
+from ranker.audit.sealing import TREE
+from ranker.audit.segments import frames_from
 from ranker.audit.tiles import Tiles
 from ranker.audit.tree import inclusion_proof
 

@@ -62,14 +62,39 @@ class Found(NamedTuple):
 
 
 def read_records(folder: Path) -> Iterator[Stored]:
-    """Yield the records of a log in order, those that are whole.
+    """Yield the records of a log in order.
 
     Args:
         folder: of the log.
+
+    Raises:
+        ValueError: a record is not whole, though others follow it.
     """
     for path in segments_of(folder):
-        for frame in Segment.read(path).frames():
-            yield unpack(frame)
+        yield from _records(path)
+
+
+def last_records(folder: Path, count: int) -> list[Stored]:
+    """Return the last records of a log, the newest last; older segments are not read.
+
+    Raises:
+        ValueError: as `read_records`.
+    """
+    found: list[Stored] = []
+    for path in reversed(segments_of(folder)):
+        found = [*_records(path), *found][-count:]
+        if len(found) == count:
+            break
+    return found
+
+
+def _records(path: Path) -> Iterator[Stored]:
+    segment, end = Segment.read(path), HEADER_BYTES
+    for frame in segment.frames():
+        yield unpack(frame)
+        end = frame.end
+    if segment.next_whole(end) is not None:  # else it is being written, or a crash tore it
+        raise ValueError(f"{path.name}: what begins at byte {end} is not whole")
 
 
 def check(folder: Path, tick: Callable[[int], None] | None = None) -> Found:

@@ -20,17 +20,13 @@ from ranker.audit import segments
 from ranker.audit.frames import Header
 from ranker.audit.records import Record, record
 from ranker.audit.tree import leaf_hash
+from ranker.clock import now_us
 from ranker.telemetry import alarm
 from ranker.v1 import log_pb2 as pb
 
 FOLDER: Final = "log"
 SYNC_S: Final = 0.05  # so much is lost at most when the power fails
 WAIT_S: Final = 5.0  # LIMIT: how long a reply waits for the disk
-
-
-def now_us() -> int:
-    """Return microseconds since 1970 (UTC)."""
-    return time.time_ns() // 1000
 
 
 class DecisionLog:
@@ -64,6 +60,8 @@ class DecisionLog:
         self.is_healthy = True
         self._refused_bytes = 0  # size of the record that failed last
         self._spoilt = False  # a sync failed: nothing more goes into that file
+        self._doubted: list[range] = []  # records that a sync failed for, one range a failure
+        self.on_disk = 0
         try:
             self._open()
         except (OSError, SettingsError):
@@ -108,7 +106,7 @@ class DecisionLog:
                 if not self._spoilt:
                     old.sync()
             except OSError as error:  # never tried again: see `_sync`
-                alarm("DECISION_LOG_FAILED", "the disk failed the log", fault=str(error))
+                self._doubt(error)
             old.close()
         self._spoilt, self._ends_us = False, ends_us
 
@@ -133,7 +131,10 @@ class DecisionLog:
             envelope = one.envelope.SerializeToString(deterministic=True)
             try:
                 self._put(sequence, envelope, one.body)
-            except (OSError, ValueError) as error:
+            except ValueError as error:  # this one alone: the log itself is well
+                alarm("RECORD_REFUSED", "a record cannot be kept", fault=str(error))
+                raise OverloadedError(str(error), reason="RECORD_TOO_LARGE") from None
+            except OSError as error:
                 self._fail(error, len(envelope) + len(one.body))
             self.sequence, self.is_healthy = sequence, True
             if self._leaves is not None:
@@ -165,11 +166,14 @@ class DecisionLog:
             OverloadedError: the disk failed, or did not answer in time.
         """
         with self._synced:
-            done = self._synced.wait_for(
-                lambda: self.on_disk >= sequence or not self.is_healthy, WAIT_S
+            self._synced.wait_for(
+                lambda: self.on_disk >= sequence or self._is_doubted(sequence), WAIT_S
             )
-            if not done or self.on_disk < sequence:
+            if self.on_disk < sequence or self._is_doubted(sequence):
                 self._fail(OSError("it could not be put on the disk"), 0)
+
+    def _is_doubted(self, sequence: int) -> bool:
+        return any(sequence in doubted for doubted in self._doubted)
 
     def _sync_behind(self) -> None:
         """Put on the disk what was written since, again and again."""
@@ -192,12 +196,20 @@ class DecisionLog:
             with self._synced:
                 if writer is self._writer and not self._closing:
                     self._spoilt, self.is_healthy = True, False
-                    alarm("DECISION_LOG_FAILED", "the disk failed the log", fault=str(error))
-                self._synced.notify_all()
+                    self._doubt(error)
             return
         with self._synced:
             self.on_disk = max(self.on_disk, upto)
             self._synced.notify_all()
+
+    def _doubt(self, error: OSError) -> None:
+        """Note that nobody knows of some records whether they are on the disk.
+
+        Nor will anybody: what a later sync of another file says is not about them.
+        """
+        self._doubted.append(range(self.on_disk + 1, self.sequence + 1))
+        alarm("DECISION_LOG_FAILED", "the disk failed the log", fault=str(error))
+        self._synced.notify_all()
 
     def control(self, action: str, before: str, after: str, told: str = "") -> int:
         """Record what changed how we decide; it is on the disk when this returns.

@@ -1,36 +1,20 @@
 """Seals the log: its records become leaves of the tree, and the tree's root is signed."""
 
-import os
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from constraints.errors import SettingsError
 from ranker.audit.checkpoint import CHECKPOINT, KEY, PUBLIC, Checkpoint, Signer, verified
-from ranker.audit.frames import Frame, Segment
+from ranker.audit.files import write_whole
 from ranker.audit.log import DecisionLog
-from ranker.audit.segments import segments_of
+from ranker.audit.segments import frames_from
 from ranker.audit.tiles import Tiles
 from ranker.audit.tree import leaf_hash
 from ranker.telemetry import alarm
 
 TREE: Final = "tree"
-
-
-def frames_from(folder: Path, sequence: int) -> Iterator[Frame]:
-    """Yield the whole records of a log from a number on.
-
-    Args:
-        folder: of the log.
-        sequence: of the first.
-    """
-    paths = segments_of(folder)
-    firsts = [int(path.name.partition(".")[0]) for path in paths] + [1 << 63]
-    for path, behind in zip(paths, firsts[1:], strict=True):
-        if behind > sequence:
-            yield from (f for f in Segment.read(path).frames() if f.sequence >= sequence)
 
 
 class Sealer:
@@ -50,7 +34,7 @@ class Sealer:
     def __init__(self, log: DecisionLog, data_dir: Path) -> None:
         self._log, self._lock = log, threading.Lock()
         self.signer = Signer(data_dir / KEY, log.origin)
-        _write(data_dir / PUBLIC, f"{self.signer.verifier_key}\n")
+        write_whole(data_dir / PUBLIC, f"{self.signer.verifier_key}\n".encode())
         self._path = log.folder / CHECKPOINT
         self._tiles = self._caught_up()
         self._is_torn = False  # the tree on disk is not what we hold
@@ -119,16 +103,6 @@ class Sealer:
             self._tiles.append(leaves)
             self._tiles.flush()
             made = Checkpoint(self._log.origin, self._tiles.size, self._tiles.root())
-            _write(self._path, self.signer.sign(made))
+            write_whole(self._path, self.signer.sign(made).encode())
             self._is_torn = False
             return made
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(path.name + ".draft")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

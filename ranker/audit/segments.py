@@ -1,19 +1,20 @@
 """Segment files of one log: written by one process, synced behind its back, opened again by any."""
 
 import os
-from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import zstandard
 
-from ranker.audit.frames import COMPACTED, HEADER_BYTES, Header, Segment, frame_head
+from ranker.audit.files import sync_folder, write_whole
+from ranker.audit.frames import COMPACTED, HEADER_BYTES, Frame, Header, Segment, frame_head
+from ranker.clock import in_shanghai
 
 SEGMENT_BYTES: Final = 64 << 20  # a segment that reached this size is followed by another
 SUFFIX: Final = ".seg"
 LEVEL: Final = 12  # of compression, off every reply's path
-_SHANGHAI: Final = timezone(timedelta(hours=8))
 
 
 class Opened(NamedTuple):
@@ -40,11 +41,23 @@ def segments_of(folder: Path) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
+def frames_from(folder: Path, sequence: int) -> Iterator[Frame]:
+    """Yield the whole records of a log from a number on; those that are not whole are left out.
+
+    Args:
+        folder: of the log.
+        sequence: of the first.
+    """
+    paths = segments_of(folder)
+    firsts = [int(path.name.partition(".")[0]) for path in paths] + [1 << 63]
+    for path, behind in zip(paths, firsts[1:], strict=True):
+        if behind > sequence:
+            yield from (f for f in Segment.read(path).frames() if f.sequence >= sequence)
+
+
 def day_of(instant_us: int) -> tuple[str, int]:
     """Return the day in Shanghai, as in the name of its folder, and the instant it ends, µs."""
-    midnight = datetime.fromtimestamp(instant_us / 1e6, _SHANGHAI).replace(
-        hour=0, minute=0, second=0, microsecond=0
-    )
+    midnight = in_shanghai(instant_us).replace(hour=0, minute=0, second=0, microsecond=0)
     ends = midnight + timedelta(days=1)
     return midnight.date().isoformat(), int(ends.timestamp()) * 1_000_000
 
@@ -73,7 +86,8 @@ class Writer:
                 self._write(header.pack())
                 os.fdatasync(self._file)
                 sync_folder(path.parent)
-            self.header = header or Segment.read(path).header
+                sync_folder(path.parent.parent)
+            self.header = header or Header.unpack(os.pread(self._file, HEADER_BYTES, 0))
             self.size = os.fstat(self._file).st_size
         except OSError:
             os.close(self._file)
@@ -177,16 +191,6 @@ def _set_aside(segment: Segment, at: int) -> None:
         os.fsync(file.fileno())
 
 
-def sync_folder(folder: Path) -> None:
-    """Put the names of a folder, and its own, on the disk."""
-    for each in (folder, folder.parent):
-        number = os.open(each, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
-
-
 def compact(folder: Path, tick: Callable[[int], None] | None = None) -> tuple[int, int]:
     """Compress every segment but the newest, which may be written now.
 
@@ -209,15 +213,11 @@ def compact(folder: Path, tick: Callable[[int], None] | None = None) -> tuple[in
             continue
         raw = path.read_bytes()
         small = zstandard.ZstdCompressor(LEVEL, write_checksum=True).compress(raw)
-        target, draft = path.with_name(path.name + COMPACTED), path.with_name(path.name + ".draft")
-        with draft.open("wb") as file:
-            file.write(small)
-            file.flush()
-            os.fsync(file.fileno())
-        if zstandard.ZstdDecompressor().decompress(draft.read_bytes()) != raw:
-            raise OSError(f"{draft}: is not what was written")
-        draft.replace(target)
-        sync_folder(path.parent)
+        target = path.with_name(path.name + COMPACTED)
+        write_whole(target, small)
+        if Segment.read(target).raw != raw:
+            target.unlink()
+            raise OSError(f"{target}: is not what was written")
         path.unlink()
         before, after = before + len(raw), after + len(small)
         if tick is not None:

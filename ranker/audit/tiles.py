@@ -4,11 +4,11 @@ A full tile is written once and never changed; a partial one stands beside it as
 written anew as it grows. All of it can be made anew from the records.
 """
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from ranker.audit.files import write_whole
 from ranker.audit.tree import HASH_BYTES, node_hash, root_of
 
 WIDTH: Final = 256
@@ -117,12 +117,7 @@ class Tiles:
         """Write a tile whole or not at all."""
         path = self.folder / tile_path(level, number, len(hashes))
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(path.name + ".draft")
-        with draft.open("wb") as file:
-            file.write(b"".join(hashes))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_whole(path, b"".join(hashes))
         if len(hashes) == WIDTH:  # a full tile needs its partial ones no longer
             for partial in path.with_name(path.name + ".p").glob("*"):
                 partial.unlink(missing_ok=True)

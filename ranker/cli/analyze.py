@@ -16,11 +16,11 @@ from constraints.analyze.findings import Finding, Kind, finding
 from constraints.errors import PolicyError
 from constraints.facts import day_of
 from constraints.policy import parse_policy
-from ranker.cli.shared import Bar, DataDir, Json, Lang, Language, now_us, policy_app, print_json
+from ranker.cli.shared import Bar, DataDir, Json, Lang, Language, policy_app, print_json
+from ranker.clock import day_at, now_us
 from ranker.facts.snapshot import Snapshot
 from ranker.facts.store import FactStore
 from ranker.policies.folder import read_files
-from ranker.serving.state import day_at
 
 SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As of this day.")]

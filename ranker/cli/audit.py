@@ -1,10 +1,8 @@
 """`slotwarden audit`: check the decision log byte by byte, and read what is in it."""
 
-from collections import deque
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from google.protobuf.json_format import MessageToDict
@@ -13,11 +11,11 @@ from rich.text import Text
 
 from constraints.errors import quoted
 from ranker.audit.bundle import Prover, write_bundle
-from ranker.audit.checking import FAULTS, Fault, Found, check, read_records
+from ranker.audit.checking import FAULTS, Fault, Found, check, last_records, read_records
 from ranker.audit.log import FOLDER
-from ranker.audit.records import Stored
+from ranker.audit.records import Stored, unpack
 from ranker.audit.segments import compact as compacted
-from ranker.audit.segments import segments_of
+from ranker.audit.segments import frames_from, segments_of
 from ranker.audit.standalone import verify as verifier
 from ranker.cli.shared import (
     Bar,
@@ -31,9 +29,10 @@ from ranker.cli.shared import (
     print_json,
     settings_with,
 )
+from ranker.clock import in_shanghai
 from ranker.v1 import decision_pb2, log_pb2, rerank_pb2
 
-_SHANGHAI: Final = timezone(timedelta(hours=8))
+DIGITS_MAX: Final = 20  # of a number of a record; an id has more
 TAIL_MAX: Final = 10_000  # LIMIT: records of `tail`
 _TOLD: Final = {
     Language.ZH: {
@@ -80,7 +79,7 @@ def fsck(data_dir: DataDir = None, lang: Lang = Language.ZH, as_json: Json = Fal
     with Bar(folder.name, size) as tick:
         found = check(folder, tick)
     if as_json:
-        faults = [fault._asdict() | {"path": str(fault.path)} for fault in found.faults]
+        faults = [fault._asdict() for fault in found.faults]
         print_json(found._asdict() | {"faults": faults})
     else:
         _say(found, lang)
@@ -133,14 +132,19 @@ Records = Annotated[list[str], typer.Argument(help="Numbers of records, or decis
 def prove(
     which: Annotated[str, typer.Argument(help="Number of a record, or id of a decision.")],
     data_dir: DataDir = None,
+    as_json: Json = False,
 ) -> None:
     """Print what proves a record: index, path and signed checkpoint (c2sp.org/tlog-proof)."""
     folder = _folder(data_dir)
+    (sequence,) = _numbers(folder, [which])
     try:
-        prover = Prover(folder.parent)
-        print(prover.proof(_numbers(folder, [which])[0]), end="")
+        proof = Prover(folder.parent).proof(sequence)
     except (ValueError, OSError) as error:
         fail(str(error))
+    if as_json:
+        print_json({"record": sequence, "proof": proof})
+    else:
+        print(proof, end="")
 
 
 @audit_app.command()
@@ -149,6 +153,7 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder of the bundle; it must not be there yet.")],
     data_dir: DataDir = None,
     lang: Lang = Language.ZH,
+    as_json: Json = False,
 ) -> None:
     """Write an evidence bundle: records, proofs, key, and a verifier that needs nothing of ours."""
     folder = _folder(data_dir)
@@ -158,7 +163,10 @@ def export(
         count = write_bundle(Prover(folder.parent), _numbers(folder, which), out)
     except (ValueError, OSError) as error:
         fail(str(error))
-    print(str(_TOLD[lang]["bundle"]).format(count=count, out=out))
+    if as_json:
+        print_json({"records": count, "bundle": out})
+    else:
+        print(str(_TOLD[lang]["bundle"]).format(count=count, out=out))
 
 
 @audit_app.command()
@@ -177,10 +185,10 @@ def verify(
 
 def _numbers(folder: Path, which: list[str]) -> list[int]:
     """Turn numbers and decision ids into numbers."""
-    wanted = {one for one in which if not one.isdigit()}
+    wanted = {one for one in which if not _is_number(one)}
     known: dict[str, int] = {}
     if wanted:
-        for stored in _whole(folder):
+        for stored in _whole(read_records(folder), folder):
             if stored.envelope.decision_id in wanted:
                 known[stored.envelope.decision_id] = stored.envelope.sequence
     for one in sorted(wanted - known.keys()):
@@ -188,18 +196,24 @@ def _numbers(folder: Path, which: list[str]) -> list[int]:
     return [known[one] if one in known else int(one) for one in which]
 
 
+def _is_number(which: str) -> bool:
+    return which.isascii() and which.isdigit() and len(which) < DIGITS_MAX
+
+
 @audit_app.command()
 def show(
     which: Annotated[str, typer.Argument(help="Number of a record, or id of a decision.")],
     data_dir: DataDir = None,
+    as_json: Json = True,
 ) -> None:
     """Print a record as JSON: its envelope, and what it says."""
-    for stored in _whole(_folder(data_dir)):
-        envelope = stored.envelope
-        if which in (str(envelope.sequence), envelope.decision_id):
-            print_json({"envelope": MessageToDict(envelope), "body": _told(stored)})
-            return
-    fail(f"`{quoted(which)}` is no record of this log")
+    folder = _folder(data_dir)
+    (sequence,) = _numbers(folder, [which])
+    frame = next(frames_from(folder, sequence), None)
+    if frame is None or frame.sequence != sequence:
+        fail(f"`{quoted(which)}` is no record of this log")
+    (stored,) = _whole(map(unpack, [frame]), folder)
+    print_json({"envelope": MessageToDict(stored.envelope), "body": _told(stored)})
 
 
 def _told(stored: Stored) -> dict[str, Any]:
@@ -223,7 +237,11 @@ def tail(
     as_json: Json = False,
 ) -> None:
     """Show the last records of the log."""
-    last = deque((one.envelope for one in _whole(_folder(data_dir))), count)
+    folder = _folder(data_dir)
+    try:
+        last = [one.envelope for one in last_records(folder, count)]
+    except (ValueError, OSError) as error:
+        _not_whole(folder, error)
     if as_json:
         print_json([MessageToDict(one, preserving_proto_field_name=True) for one in last])
         return
@@ -231,7 +249,7 @@ def tail(
     for heading in _TOLD[lang]["headings"]:
         table.add_column(heading, overflow="fold")
     for one in last:
-        when = datetime.fromtimestamp(one.instant_us / 1e6, UTC).astimezone(_SHANGHAI)
+        when = in_shanghai(one.instant_us)
         kind = log_pb2.RecordKind.Name(one.kind).removeprefix("RECORD_KIND_").lower()
         counts = (one.filled_count, one.empty_count, one.blocked_count, one.moved_count)
         is_decision = one.kind == log_pb2.RECORD_KIND_DECISION
@@ -247,9 +265,13 @@ def tail(
     console().print(table)
 
 
-def _whole(folder: Path) -> Iterator[Stored]:
+def _whole(records: Iterator[Stored], folder: Path) -> Iterator[Stored]:
     """Yield the records of a log, or say where it is not whole."""
     try:
-        yield from read_records(folder)
+        yield from records
     except (ValueError, OSError) as error:
-        fail(f"{folder}: {error}; run `slotwarden audit fsck`")
+        _not_whole(folder, error)
+
+
+def _not_whole(folder: Path, error: Exception) -> NoReturn:
+    fail(f"{folder}: {error}; run `slotwarden audit fsck`")

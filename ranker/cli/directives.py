@@ -20,14 +20,13 @@ from ranker.cli.shared import (
     PolicyDir,
     console,
     law_app,
-    now_us,
     print_json,
     settings_with,
 )
+from ranker.clock import day_at, now_us
 from ranker.facts import listings
 from ranker.facts.store import FactStore
 from ranker.policies.folder import PolicyFolder
-from ranker.serving.state import day_at
 
 PRINTED_MAX: Final = 1_000  # LIMIT: lines of the table; `--json` has them all
 _HEADINGS: Final = {
@@ -82,7 +81,7 @@ def directives(
             found += _of_lists(store.state("listing"), store.state("subject"), day, lang)
     found.sort(key=lambda one: (one.order_ref, one.by, one.whom))
     if as_json:
-        print_json([{k: _plain(v) for k, v in one._asdict().items()} for one in found])
+        print_json([one._asdict() for one in found])
         return
     _show(found, lang)
 
@@ -122,10 +121,6 @@ def _of_lists(
 
 def _packed(row: Mapping[str, str]) -> IntArray:
     return np.array(parse_listings(listings.as_text(row)), np.int64)
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def _show(found: list[Directive], lang: Language) -> None:

@@ -18,16 +18,16 @@ from ranker.cli.shared import (
     Json,
     facts_app,
     fail,
-    now_us,
     print_json,
     settings_with,
 )
+from ranker.clock import day_at, now_us
 from ranker.facts import aliases
 from ranker.facts.importing import Fault, Import, import_csv
 from ranker.facts.snapshot import Snapshot
 from ranker.facts.store import FactStore
 from ranker.policies.folder import PolicyFolder
-from ranker.serving.state import NAMED_MAX, day_at
+from ranker.serving.state import NAMED_MAX
 from ranker.settings import Settings
 
 UNCONFIRMED: Final = (

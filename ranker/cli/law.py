@@ -5,7 +5,7 @@ import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -26,11 +26,10 @@ from ranker.cli.shared import (
     console,
     fail,
     law_app,
-    now_us,
     print_json,
 )
+from ranker.clock import day_at, now_us
 from ranker.policies.folder import PolicyFolder
-from ranker.serving.state import day_at
 from ranker.settings import Settings
 
 _WORDS: Final[dict[str, dict[str, str]]] = {
@@ -139,15 +138,10 @@ def show(
     policy = PolicyFolder(policy_dir or Settings().policy_dir).policy
     resting = {r: [x.id for x in policy.compiled if r in sources_of(x)] for r in rows}
     if as_json:
-        shown = [asdict(known[row]) | {"rules": resting[row]} for row in rows]
-        print_json([{name: _plain(value) for name, value in each.items()} for each in shown])
+        print_json([asdict(known[row]) | {"rules": resting[row]} for row in rows])
         return
     for row in rows:
         _print_row(known[row], resting[row], lang)
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def _print_row(row: LawRow, rules: list[str], lang: Language) -> None:

@@ -21,10 +21,10 @@ from ranker.cli.shared import (
     app,
     console,
     fail,
-    now_us,
     print_json,
     settings_with,
 )
+from ranker.clock import now_us
 from ranker.facts.importing import import_csv
 from ranker.facts.store import FactStore
 from ranker.page_view import PageView

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-import time
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
@@ -61,11 +61,6 @@ def settings_with(**given: Any) -> Settings:
     return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
-def now_us() -> int:
-    """Return the clock, microseconds since 1970 UTC."""
-    return time.time_ns() // 1000
-
-
 def console() -> Console:
     """Return a console wide enough for Chinese tables where nobody watches its width."""
     wide = Console()
@@ -73,8 +68,14 @@ def console() -> Console:
 
 
 def print_json(value: object) -> None:
-    """Print one JSON value, readable and with its characters as they are."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print one JSON value, readable, its characters as they are, and days as 2026-09-01."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=_as_text))
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, date | Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 class Bar:

@@ -11,9 +11,9 @@ from constraints.fact_text import COLUMNS, NUMBERS, TEXT_CHARS_MAX, parse_row
 from constraints.record_number import form_fault
 from constraints.terms import NumberForm
 from constraints.vocabulary import Vocabulary
+from ranker.clock import day_at
 from ranker.facts import aliases, confirming, listings
 from ranker.facts.store import Entity, FactStore, Row
-from ranker.serving.state import day_at
 
 ID_CHARS_MAX: Final = 128  # LIMIT: characters of an id
 ROWS_MAX: Final = 1_000_000  # LIMIT: rows of one file

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,14 +14,13 @@ from constraints.facts import Facts, FloatArray, IntArray, WordArray, subject_ke
 from constraints.offer import Candidates, Offer
 from constraints.page import Page
 from constraints.policy import Policy
-from constraints.rule import Rule
+from constraints.rule import Day
 from constraints.terms import Kind
 from constraints.vocabulary import Vocabulary
 from ranker.facts.snapshot import Snapshot
 
 JOINED_MAX: Final = 16  # LIMIT: titles that join what a caller offers
 COUNTED_MAX: Final = 256  # LIMIT: titles a rule may want offered, the first of the catalogue
-_NO_ROWS: Final = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +40,19 @@ class Source:
     policy: Policy
     page: Page
 
-    def carried(self) -> IntArray:
-        """Return the rows that a rule in force wants offered though nobody does: (c,) int."""
-        found = [
-            self._counted(place, rule)
-            for place, rule in self.policy.carrying
-            if rule.applies(self.page) and rule.group_effects(self.page)
-        ]
-        return np.unique(np.concatenate(found)) if found else _NO_ROWS
+    def carried(self) -> dict[int, str]:
+        """Return row → id of those that a rule in force wants offered though nobody does."""
+        found: dict[int, str] = {}
+        for place, rule in self.policy.carrying:
+            if rule.applies(self.page) and rule.group_effects(self.page):
+                found |= self._counted(place)
+        return found
 
-    def _counted(self, place: int, rule: Rule) -> IntArray:
-        facts = self.snapshot.facts
+    def _counted(self, place: int) -> dict[int, str]:
+        asked = (self.policy, self.snapshot, place, self.page.day)
         if self.catalogue is None:
-            counted = (rule.rows(facts, self.page.day) != 0) & (facts.subject != 0)
-            return np.flatnonzero(counted)[:COUNTED_MAX]
-        rows: IntArray = self.catalogue.cached(_counted_by, self.catalogue, place)
-        counted = rule.rows(facts.take(rows), self.page.day) != 0
-        return np.asarray(rows[counted])
-
-    def ids(self, rows: IntArray) -> tuple[str, ...]:
-        """Return the id under which each row is registered."""
-        told = tuple(rows.tolist())
-        if self.catalogue is None or not told:
-            return _ids_of(self.snapshot, told)
-        found: tuple[str, ...] = self.catalogue.cached(_ids_of, self.snapshot, told)
+            return _counted_by(*asked)
+        found: dict[int, str] = self.catalogue.cached(_counted_by, *asked)
         return found
 
 
@@ -81,20 +70,20 @@ class Resolved(NamedTuple):
     joined: tuple[str, ...]
 
 
-def _counted_by(catalogue: Catalogue, place: int) -> IntArray:
-    """Find the registered rows to which a rule gives a verdict."""
-    column = catalogue.steer
-    counted = column.verdicts[column.class_of, place] != 0
-    return np.flatnonzero(counted & (catalogue.facts.subject != 0))[:COUNTED_MAX]
+def _counted_by(policy: Policy, snapshot: Snapshot, place: int, day: Day) -> dict[int, str]:
+    """Find the registered rows that a rule counts on a day, each with its own id.
 
-
-def _ids_of(snapshot: Snapshot, rows: tuple[int, ...]) -> tuple[str, ...]:
-    """Find the id of the subject of each row, among all that stand for it."""
-    if not rows:
-        return ()
-    ids = snapshot.ids(np.array(rows), len(snapshot.facts) * 8)
+    It is looked up once a day and snapshot: a request only leaves out who is there already.
+    """
+    facts = snapshot.facts
+    counted = (policy.compiled[place].rows(facts, day) != 0) & (facts.subject != 0)
+    rows = np.flatnonzero(counted)[:COUNTED_MAX]
+    if not len(rows):
+        return {}
+    ids = snapshot.ids(rows, len(facts) * 8)  # clips stand for some of them, too
     by_key = dict(zip(subject_keys(ids).tolist(), ids, strict=True))
-    return tuple(by_key[key] for key in snapshot.facts.subject[list(rows)].tolist())
+    own = facts.subject[rows].tolist()
+    return {row: by_key[key] for row, key in zip(rows.tolist(), own, strict=True)}
 
 
 def resolve(
@@ -120,31 +109,30 @@ def resolve(
     """
     snapshot, at = source.snapshot, tuple(standing)
     rows, standing_rows = snapshot.rows(ids, kinds), snapshot.rows([*standing.values()])
-    more = _joining(source, rows, standing_rows)
-    joined = source.ids(more)
+    joined = _joining(source, rows, standing_rows)
     if joined:
-        rows = np.concatenate([rows, more]).astype(rows.dtype)
-        utility = np.concatenate([utility, np.zeros(len(more), utility.dtype)])
-        inline = [*inline, *({} for _ in more)] if inline else inline
+        rows = np.concatenate([rows, np.array([*joined], rows.dtype)])
+        utility = np.concatenate([utility, np.zeros(len(joined), utility.dtype)])
+        inline = [*inline, *({} for _ in joined)] if inline else inline
     if source.catalogue is not None and not inline:
         offer = Offer(source.catalogue, rows, utility, standing_rows, at)
-        return Resolved(offer, snapshot.themes, joined)
+        return Resolved(offer, snapshot.themes, tuple(joined.values()))
     facts, others = (snapshot.facts.take(each).widened() for each in (rows, standing_rows))
     if source.is_strict:
         facts, others = facts.aged(), others.aged()
     facts, themes = _with_inline(facts, inline, snapshot.themes)
     candidates = Candidates(utility, facts, others, at)
     offer = candidates.offer(source.policy.compiled, source.page.day)
-    return Resolved(offer, themes, joined)
+    return Resolved(offer, themes, tuple(joined.values()))
 
 
-def _joining(source: Source, rows: IntArray, standing_rows: IntArray) -> IntArray:
-    """Return the rows that join: carried, and neither offered nor standing."""
+def _joining(source: Source, rows: IntArray, standing_rows: IntArray) -> dict[int, str]:
+    """Return row → id of those that join: carried, and neither offered nor standing."""
     carried = source.carried()
-    if not len(carried):
+    if not carried:
         return carried
-    there = np.isin(carried, np.concatenate([rows, standing_rows]))
-    return carried[~there][:JOINED_MAX]
+    there = {*rows.tolist(), *standing_rows.tolist()}
+    return dict(islice(((r, i) for r, i in carried.items() if r not in there), JOINED_MAX))
 
 
 def _with_inline(

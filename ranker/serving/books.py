@@ -21,7 +21,7 @@ class Books:
 
     def __init__(self, log: DecisionLog, state: State) -> None:
         self.log, self.state = log, state
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
         self._calls: Counter[str] = Counter()
         self._told = 0  # calls that the last heartbeat knew of
         self._policy = self._facts = ""
@@ -46,7 +46,7 @@ class Books:
 
     def write(self, using: InUse) -> None:
         """Record what changed since the last time, and the counters if they moved."""
-        with suppress(OverloadedError):  # the log said so itself; it is tried again
+        with self._writing, suppress(OverloadedError):  # the log said so itself; it is tried again
             if using.policy.digest != self._policy:
                 self.log.control("policy", self._policy, using.policy.digest)
                 self._policy = using.policy.digest

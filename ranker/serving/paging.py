@@ -8,10 +8,10 @@ from constraints.errors import RequestError, UnknownSurfaceError
 from constraints.page import POSITIONS_MAX, Page
 from constraints.policy import Policy, Surface
 from constraints.shape import shape_of
+from ranker.clock import day_at
 from ranker.serving import page_token
 from ranker.serving.decode import Asked
 from ranker.serving.page_token import Seam
-from ranker.serving.state import day_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from constraints.program import Program
 from constraints.solve import Solution, solve
 from ranker.audit.log import DecisionLog
 from ranker.audit.records import Record, record
+from ranker.clock import now_us as clock
 from ranker.facts.resolve import resolve
 from ranker.serving.certifying import Certifier
 from ranker.serving.decode import Asked, decode
@@ -45,7 +46,7 @@ class RerankService:
         keys: list[bytes],
         *,
         solver: Solver = solve,
-        now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        now_us: Callable[[], int] = clock,
     ) -> None:
         self.settings, self.state, self.log, self.keys = settings, state, log, keys
         self.solver, self.now_us = solver, now_us

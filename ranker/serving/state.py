@@ -5,14 +5,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 from constraints.catalogue import Catalogue, compile_catalogue
 from constraints.errors import FactsUnavailableError, PolicyError
-from constraints.facts import day_of
 from constraints.page import Page
 from constraints.policy import Policy
+from ranker.clock import day_at
+from ranker.clock import now_us as clock
 from ranker.facts import id_index
 from ranker.facts.resolve import Source
 from ranker.facts.snapshot import Snapshot
@@ -21,14 +21,7 @@ from ranker.policies.folder import PolicyFolder
 from ranker.settings import Settings
 from ranker.telemetry import FACTS_AGE, FACTS_REVISION, QUARANTINED, RELOADS, alarm, note
 
-SHANGHAI: Final = timezone(timedelta(hours=8))  # no summer time since 1991; a date is its midnight
 NAMED_MAX: Final = 10  # LIMIT: quarantined ids an alarm names; all are counted
-
-
-def day_at(instant_us: int) -> int:
-    """Return the day in Asia/Shanghai, for microseconds since 1970 (UTC)."""
-    instant = datetime.fromtimestamp(instant_us // 1_000_000, UTC)
-    return day_of(instant.astimezone(SHANGHAI).date())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +79,7 @@ class State:
         self,
         settings: Settings,
         monotonic_s: Callable[[], float] = time.monotonic,
-        now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        now_us: Callable[[], int] = clock,
     ) -> None:
         self._settings = settings
         self._now_s, self.now_us = monotonic_s, now_us

@@ -1,0 +1,25 @@
+"""The clock, and days as the law counts them: in Shanghai."""
+
+import time
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+from constraints.facts import day_of
+
+SHANGHAI: Final = timezone(timedelta(hours=8))  # no summer time since 1991; a date is its midnight
+
+
+def now_us() -> int:
+    """Return the clock, microseconds since 1970 (UTC)."""
+    return time.time_ns() // 1000
+
+
+def in_shanghai(instant_us: int) -> datetime:
+    """Return an instant, microseconds since 1970 (UTC), as clocks in Shanghai show it."""
+    whole, rest = divmod(instant_us, 1_000_000)
+    return datetime.fromtimestamp(whole, UTC).astimezone(SHANGHAI).replace(microsecond=rest)
+
+
+def day_at(instant_us: int) -> int:
+    """Return the day in Shanghai, counted from 1970-01-01."""
+    return day_of(in_shanghai(instant_us).date())
