@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+TIMEOUT_S = int(os.environ.get("COMMAND_S", "60"))
 SLOTWARDEN = str(Path(sys.executable).with_name("slotwarden"))
 
 
@@ -35,7 +36,7 @@ def spawn(*arguments: str | Path, **environment: str) -> Done:
         capture_output=True,
         encoding="utf-8",
         env=os.environ | environment,
-        timeout=60,
+        timeout=TIMEOUT_S,
     )
     return Done(done.returncode, done.stdout, done.stderr)
 

@@ -1,14 +1,35 @@
 """Records: an envelope of digests, and the body it commits to."""
 
 import hashlib
+from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import xxhash
+
+import constraints
 from ranker.audit.frames import Frame
 from ranker.v1 import log_pb2 as pb
 
 SCHEMA: Final = 1
-ENGINE: Final = f"slotwarden/{version('slotwarden')}"
+_RANKER: Final = Path(__file__).parents[1]
+_DECIDING: Final = (  # whose code a decision follows from, beside facts, policy and request
+    (Path(constraints.__file__).parent, ("*.py", "*/*.py", "*.toml")),
+    (_RANKER / "facts", ("*.py",)),
+    (_RANKER / "serving", ("decode.py", "encode.py", "paging.py")),
+)
+
+
+@cache
+def engine() -> str:
+    """Return the version of the engine, and behind it a digest of all code that decides."""
+    digest = xxhash.xxh3_64()
+    for folder, patterns in _DECIDING:
+        for path in sorted(path for pattern in patterns for path in folder.glob(pattern)):
+            if path.parent.name not in ("policies", "cases"):
+                digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return f"slotwarden/{version('slotwarden')}+{digest.hexdigest()}"
 
 
 class Record(NamedTuple):
@@ -51,7 +72,7 @@ def record(kind: Any, instant_us: int, body: bytes, **told: Any) -> Record:
         instant_us=instant_us,
         body_sha256=hashlib.sha256(body).digest(),
         body_bytes=len(body),
-        engine=ENGINE,
+        engine=engine(),
         **told,
     )
     return Record(envelope, body)

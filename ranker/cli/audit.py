@@ -1,8 +1,7 @@
 """`slotwarden audit`: check the decision log byte by byte, and read what is in it."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final
 
 import typer
 from google.protobuf.json_format import MessageToDict
@@ -11,12 +10,12 @@ from rich.text import Text
 
 from constraints.errors import quoted
 from ranker.audit.bundle import Prover, write_bundle
-from ranker.audit.checking import FAULTS, Fault, Found, check, last_records, read_records
-from ranker.audit.log import FOLDER
+from ranker.audit.checking import FAULTS, Fault, Found, check, last_records
 from ranker.audit.records import Stored, unpack
 from ranker.audit.segments import compact as compacted
 from ranker.audit.segments import frames_from, segments_of
 from ranker.audit.standalone import verify as verifier
+from ranker.cli.records import log_folder, not_whole, numbers_of, whole
 from ranker.cli.shared import (
     Bar,
     DataDir,
@@ -27,12 +26,10 @@ from ranker.cli.shared import (
     console,
     fail,
     print_json,
-    settings_with,
 )
 from ranker.clock import in_shanghai
 from ranker.v1 import decision_pb2, log_pb2, rerank_pb2
 
-DIGITS_MAX: Final = 20  # of a number of a record; an id has more
 TAIL_MAX: Final = 10_000  # LIMIT: records of `tail`
 _TOLD: Final = {
     Language.ZH: {
@@ -64,17 +61,10 @@ _BODIES: Final[dict[int, Any]] = {
 }
 
 
-def _folder(data_dir: Path | None) -> Path:
-    folder = settings_with(data_dir=data_dir).data_dir / FOLDER
-    if not segments_of(folder):
-        fail(f"{folder}: holds no decision log")
-    return folder
-
-
 @audit_app.command()
 def fsck(data_dir: DataDir = None, lang: Lang = Language.ZH, as_json: Json = False) -> None:
     """Check every byte of the log: lengths, checksums, numbers, digests. Fails on any fault."""
-    folder = _folder(data_dir)
+    folder = log_folder(data_dir)
     size = sum(path.stat().st_size for path in segments_of(folder))
     with Bar(folder.name, size) as tick:
         found = check(folder, tick)
@@ -116,7 +106,7 @@ def _fault(fault: Fault, lang: Language) -> str:
 @audit_app.command()
 def compact(data_dir: DataDir = None, lang: Lang = Language.ZH, as_json: Json = False) -> None:
     """Compress the segments that are no longer written; records and proofs stay what they are."""
-    folder = _folder(data_dir)
+    folder = log_folder(data_dir)
     with Bar(folder.name, sum(path.stat().st_size for path in segments_of(folder))) as tick:
         before, after = compacted(folder, tick)
     if as_json:
@@ -135,8 +125,8 @@ def prove(
     as_json: Json = False,
 ) -> None:
     """Print what proves a record: index, path and signed checkpoint (c2sp.org/tlog-proof)."""
-    folder = _folder(data_dir)
-    (sequence,) = _numbers(folder, [which])
+    folder = log_folder(data_dir)
+    (sequence,) = numbers_of(folder, [which])
     try:
         proof = Prover(folder.parent).proof(sequence)
     except (ValueError, OSError) as error:
@@ -156,11 +146,11 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write an evidence bundle: records, proofs, key, and a verifier that needs nothing of ours."""
-    folder = _folder(data_dir)
+    folder = log_folder(data_dir)
     if out.exists():
         fail(f"{out}: is there already")
     try:
-        count = write_bundle(Prover(folder.parent), _numbers(folder, which), out)
+        count = write_bundle(Prover(folder.parent), numbers_of(folder, which), out)
     except (ValueError, OSError) as error:
         fail(str(error))
     if as_json:
@@ -183,23 +173,6 @@ def verify(
         raise typer.Exit(1)
 
 
-def _numbers(folder: Path, which: list[str]) -> list[int]:
-    """Turn numbers and decision ids into numbers."""
-    wanted = {one for one in which if not _is_number(one)}
-    known: dict[str, int] = {}
-    if wanted:
-        for stored in _whole(read_records(folder), folder):
-            if stored.envelope.decision_id in wanted:
-                known[stored.envelope.decision_id] = stored.envelope.sequence
-    for one in sorted(wanted - known.keys()):
-        fail(f"`{quoted(one)}` is no decision of this log")
-    return [known[one] if one in known else int(one) for one in which]
-
-
-def _is_number(which: str) -> bool:
-    return which.isascii() and which.isdigit() and len(which) < DIGITS_MAX
-
-
 @audit_app.command()
 def show(
     which: Annotated[str, typer.Argument(help="Number of a record, or id of a decision.")],
@@ -207,12 +180,12 @@ def show(
     as_json: Json = True,
 ) -> None:
     """Print a record as JSON: its envelope, and what it says."""
-    folder = _folder(data_dir)
-    (sequence,) = _numbers(folder, [which])
+    folder = log_folder(data_dir)
+    (sequence,) = numbers_of(folder, [which])
     frame = next(frames_from(folder, sequence), None)
     if frame is None or frame.sequence != sequence:
         fail(f"`{quoted(which)}` is no record of this log")
-    (stored,) = _whole(map(unpack, [frame]), folder)
+    (stored,) = whole(map(unpack, [frame]), folder)
     print_json({"envelope": MessageToDict(stored.envelope), "body": _told(stored)})
 
 
@@ -237,11 +210,11 @@ def tail(
     as_json: Json = False,
 ) -> None:
     """Show the last records of the log."""
-    folder = _folder(data_dir)
+    folder = log_folder(data_dir)
     try:
         last = [one.envelope for one in last_records(folder, count)]
     except (ValueError, OSError) as error:
-        _not_whole(folder, error)
+        not_whole(folder, error)
     if as_json:
         print_json([MessageToDict(one, preserving_proto_field_name=True) for one in last])
         return
@@ -263,15 +236,3 @@ def tail(
         )
         table.add_row(*map(Text, cells))
     console().print(table)
-
-
-def _whole(records: Iterator[Stored], folder: Path) -> Iterator[Stored]:
-    """Yield the records of a log, or say where it is not whole."""
-    try:
-        yield from records
-    except (ValueError, OSError) as error:
-        _not_whole(folder, error)
-
-
-def _not_whole(folder: Path, error: Exception) -> NoReturn:
-    fail(f"{folder}: {error}; run `slotwarden audit fsck`")

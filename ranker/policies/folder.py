@@ -11,6 +11,7 @@ class PolicyFolder:
 
     Attributes:
         policy: the last good policy.
+        texts: its files, name → content.
 
     Raises:
         PolicyError: there is no policy to begin with.
@@ -20,7 +21,7 @@ class PolicyFolder:
         self._folder = folder
         self._seen = self._read()
         self._judged = self._seen
-        self.policy = parse_policy(self._seen)
+        self.policy, self.texts = parse_policy(self._seen), self._seen
 
     def look(self) -> bool:
         """Look for a newer policy; tell whether there is one.
@@ -40,7 +41,7 @@ class PolicyFolder:
             fault = 'is gone; a rule ends by mode = "off" or by its date until'
             raise PolicyError(self._folder.name, f"rule {min(gone)}", fault)
         is_newer = policy.digest != self.policy.digest
-        self.policy = policy
+        self.policy, self.texts = policy, seen
         return is_newer
 
     def _read(self) -> dict[str, bytes]:

@@ -38,8 +38,34 @@ def build_page(asked: Asked, policy: Policy, keys: list[bytes], now_us: int) -> 
         UnknownSurfaceError: the policy has no such surface, or is not the one expected.
         RequestError: too many slots, or the page token is not for this page.
     """
-    surface = _surface(asked, policy)
     first_slot, tail_ids = _seam(asked, keys, now_us)
+    is_unverified = bool(asked.first_slot) and not asked.page_token
+    return place(asked, policy, first_slot, tail_ids, now_us, seam_unverified=is_unverified)
+
+
+def place(
+    asked: Asked,
+    policy: Policy,
+    first_slot: int,
+    tail_ids: tuple[str, ...],
+    now_us: int,
+    *,
+    seam_unverified: bool,
+) -> Placed:
+    """Describe a page whose place on the surface is known.
+
+    Args:
+        asked: the request.
+        policy: knows the surface.
+        first_slot: slots of the surface above the page.
+        tail_ids: as in `Placed`.
+        now_us: the instant of the decision, microseconds since 1970 (UTC).
+        seam_unverified: as in `Placed`.
+
+    Raises:
+        UnknownSurfaceError, RequestError: as `build_page`.
+    """
+    surface = _surface(asked, policy)
     standing = {
         **{at - len(tail_ids): key for at, key in enumerate(tail_ids) if key},
         **{slot: key for slot, key in asked.reserved.items() if key},
@@ -57,7 +83,7 @@ def build_page(asked: Asked, policy: Policy, keys: list[bytes], now_us: int) -> 
         reserved=sum(1 << slot for slot in asked.reserved),
         tail_count=len(tail_ids),
     )
-    return Placed(page, tail_ids, standing, bool(asked.first_slot) and not asked.page_token)
+    return Placed(page, tail_ids, standing, seam_unverified)
 
 
 def next_token(

@@ -18,6 +18,7 @@ from ranker.facts.resolve import Source
 from ranker.facts.snapshot import Snapshot
 from ranker.facts.store import FactStore
 from ranker.policies.folder import PolicyFolder
+from ranker.policies.kept import keep
 from ranker.settings import Settings
 from ranker.telemetry import FACTS_AGE, FACTS_REVISION, QUARANTINED, RELOADS, alarm, note
 
@@ -73,6 +74,7 @@ class State:
 
     Raises:
         PolicyError: there is no policy to start with.
+        SettingsError: it cannot be kept for those who will decide again what it decided.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class State:
         self._folder = PolicyFolder(settings.policy_dir)
         self._fault = ""  # what was last reported of a policy that was refused
         policy = self._folder.policy
+        keep(settings.data_dir, self._folder.texts, policy.digest)
         id_index.warm()
         with FactStore(settings.data_dir) as store:
             confirmed_s = self._now_s()
@@ -154,6 +157,7 @@ class State:
             if not self._folder.look():
                 return
             policy, held = self._folder.policy, self._held
+            keep(self._settings.data_dir, self._folder.texts, policy.digest)
             catalogue = self._compiled(policy, held.snapshot)
         except Exception as error:  # noqa: BLE001 -- whatever a file holds, this thread must live
             fault = str(error) if isinstance(error, PolicyError) else repr(error)
