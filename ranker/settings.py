@@ -3,12 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import constraints
 
 SHIPPED_POLICIES: Final = Path(constraints.__file__).parent / "policies"
+RETAIN: Final = {
+    "retain_days": (183, "for network logs are kept six months (Cybersecurity Law art. 23(3))"),
+    "retain_live_days": (1_096, "for live commerce is kept three years (《直播电商监督管理办法》)"),
+}
+"""Setting → the fewest days the law allows, and why, see law row LOG-01."""
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
 
@@ -35,8 +40,18 @@ class Settings(BaseSettings):
         age_s_max: facts older than this are not used at all.
         poll_s: how often newer facts and policies are looked for.
         page_token_s_max: how long a page token is honoured.
+        retain_days, retain_live_days: how long bodies of decisions are kept, and of those that were
+            offered live rooms, before `slotwarden audit expire` deletes them.
         drain_s: how long running calls may finish after a stop.
     """
+
+    @field_validator("retain_days", "retain_live_days")
+    @classmethod
+    def _kept_as_long_as_the_law_says(cls, days: int, info: ValidationInfo) -> int:
+        least, why = RETAIN[str(info.field_name)]
+        if days < least:
+            raise ValueError(f"is {days}, must be at least {least} days, {why}")
+        return days
 
     @model_validator(mode="after")
     def _ages_in_order(self) -> "Settings":
@@ -64,4 +79,6 @@ class Settings(BaseSettings):
     age_s_max: Seconds = 3_600.0
     poll_s: Seconds = 1.0
     page_token_s_max: Annotated[int, Field(ge=1, le=86_400)] = 1_800
+    retain_days: Annotated[int, Field(le=36_525)] = 1_096
+    retain_live_days: Annotated[int, Field(le=36_525)] = 1_096
     drain_s: Annotated[float, Field(ge=0, le=3_600)] = 10.0

@@ -62,7 +62,9 @@ class Prover:
         found = next(frames_from(self.folder, sequence), None)
         if found is None or found.sequence != sequence:
             raise ValueError(f"record {sequence} is not in the log, or not whole")
-        unpack(found)
+        if unpack(found).is_deleted:
+            fault = "its body was deleted when its time was over"
+            raise ValueError(f"record {sequence}: {fault}; `audit prove` still proves its envelope")
         return found
 
 

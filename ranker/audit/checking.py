@@ -7,8 +7,10 @@ from typing import Final, NamedTuple
 from ranker.audit.checkpoint import CHECKPOINT, PUBLIC, verified
 from ranker.audit.frames import HEADER_BYTES, Frame, Segment
 from ranker.audit.records import Stored, unpack
+from ranker.audit.retention import LEAST
 from ranker.audit.segments import segments_of
 from ranker.audit.tree import leaf_hash, root_of
+from ranker.clock import in_shanghai, now_us
 from ranker.v1 import log_pb2 as pb
 
 FAULTS: Final = {
@@ -18,6 +20,7 @@ FAULTS: Final = {
     "record": ("记录内容不一致", "the record contradicts itself"),
     "origin": ("不属于同一日志", "belongs to another log"),
     "checkpoint": ("检查点无效", "the checkpoint does not hold"),
+    "deleted": ("内容在法定留存期内被删除", "the body was deleted before the law allows"),
     "root": ("记录与签署的检查点不符", "the records are not those that were signed"),
 }
 """Fault → what it means, zh and en."""
@@ -47,6 +50,7 @@ class Found(NamedTuple):
         records, decisions: how many; last_sequence: the highest.
         stored_bytes: of all segment files; decision_bytes: of decisions as stored.
         candidates: offered in all decisions.
+        deleted: bodies that are gone because their time is over.
         signed: records under the last checkpoint.
         faults: everything wrong.
     """
@@ -57,6 +61,7 @@ class Found(NamedTuple):
     stored_bytes: int
     decision_bytes: int
     candidates: int
+    deleted: int
     signed: int
     faults: tuple[Fault, ...]
 
@@ -123,6 +128,7 @@ def check(folder: Path, tick: Callable[[int], None] | None = None) -> Found:
         done,
         books.decision_bytes,
         books.candidates,
+        books.deleted,
         books.signed(folder),
         tuple(books.faults),
     )
@@ -134,6 +140,7 @@ class _Books:
     def __init__(self) -> None:
         self.faults: list[Fault] = []
         self.records = self.decisions = self.last = self.decision_bytes = self.candidates = 0
+        self.deleted, self.today = 0, in_shanghai(now_us()).date()
         self.log_id = b""
         self.leaves: list[bytes] = []
 
@@ -177,9 +184,14 @@ class _Books:
         self.last = frame.sequence
         self.leaves.append(leaf_hash(frame.envelope))
         try:
-            envelope = unpack(frame).envelope
+            stored = unpack(frame)
         except ValueError as error:
             return self.fault(path, frame.at, "record", frame.sequence, str(error))
+        envelope = stored.envelope
+        if stored.is_deleted:
+            self.deleted += 1
+            if not LEAST.over(envelope, self.today):
+                self.fault(path, frame.at, "deleted", frame.sequence)
         if envelope.kind == pb.RECORD_KIND_DECISION:
             self.decisions += 1
             self.decision_bytes += frame.end - frame.at

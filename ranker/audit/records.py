@@ -49,12 +49,17 @@ class Stored(NamedTuple):
 
     Attributes:
         envelope: parsed; raw: as stored.
-        body: as stored.
+        body: as stored; empty where it was deleted.
     """
 
     envelope: pb.Envelope
     raw: bytes
     body: bytes
+
+    @property
+    def is_deleted(self) -> bool:
+        """Its time of retention is over: the body is gone, and the envelope still proves it was."""
+        return not self.body and bool(self.envelope.body_bytes)
 
 
 def record(kind: Any, instant_us: int, body: bytes, **told: Any) -> Record:
@@ -93,6 +98,8 @@ def unpack(frame: Frame) -> Stored:
         raise ValueError(f"the envelope is of schema {envelope.schema}, not {SCHEMA}")
     if envelope.sequence != frame.sequence:
         raise ValueError(f"the envelope says it is record {envelope.sequence}")
+    if not frame.body:  # deleted, or none: `fsck` tells whether it may be
+        return Stored(envelope, frame.envelope, b"")
     if len(frame.body) != envelope.body_bytes:
         raise ValueError("the body is not as long as the envelope says")
     if hashlib.sha256(frame.body).digest() != envelope.body_sha256:

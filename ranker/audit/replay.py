@@ -1,6 +1,6 @@
 """Decides again what the log says was decided: by the same policy, facts, rounds and instant."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
@@ -35,6 +35,8 @@ class Verdict(StrEnum):
     ENGINE_DIFFERS = "ENGINE_DIFFERS"  # another, but by other code than it was decided by
     POLICY_MISSING = "POLICY_MISSING"  # the policy of its digest is not kept
     FACTS_MISSING = "FACTS_MISSING"  # the fact store does not hold that revision, or another one
+    KEY_DESTROYED = "KEY_DESTROYED"  # nobody can tell any more whether it was about that viewer
+    BODY_DELETED = "BODY_DELETED"  # its time of retention is over
     DIVERGED = "DIVERGED"  # another, by the same code from the same inputs: an alarm
 
 
@@ -64,10 +66,13 @@ class Replayer:
     Args:
         data_dir: folder of the facts and of the policies that were in force.
         draft: decide by this policy instead, to see what it would change.
+        destroyed: months whose decisions are asked for by a viewer that they cannot be linked to.
     """
 
-    def __init__(self, data_dir: Path, draft: Policy | None = None) -> None:
-        self._data_dir, self.draft = data_dir, draft
+    def __init__(
+        self, data_dir: Path, draft: Policy | None = None, destroyed: Collection[str] = ()
+    ) -> None:
+        self._data_dir, self.draft, self._destroyed = data_dir, draft, destroyed
         self._settings = Settings(
             data_dir=data_dir,
             inline_facts=True,
@@ -104,6 +109,10 @@ class Replayer:
             where = (envelope.sequence, envelope.decision_id)
             return Replayed(*where, verdict, told, logged, *again or (None,))
 
+        if envelope.viewer_key_id in self._destroyed:
+            return found(Verdict.KEY_DESTROYED, f"key {envelope.viewer_key_id}")
+        if stored.is_deleted:
+            return found(Verdict.BODY_DELETED, "its time was over")
         policy = self.draft or self._policy(envelope.policy_digest.hex())
         if policy is None:
             return found(Verdict.POLICY_MISSING, f"policy {envelope.policy_digest.hex()}")

@@ -20,8 +20,10 @@ from ranker.cli import (  # noqa: F401 -- they add their commands
     law_document,
     policy,
     replay,
+    retention,
     schema,
     serve,
+    viewers,
 )
 from ranker.cli.shared import app, fail
 from ranker.settings import Settings

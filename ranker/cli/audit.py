@@ -11,6 +11,7 @@ from rich.text import Text
 from constraints.errors import quoted
 from ranker.audit.bundle import Prover, write_bundle
 from ranker.audit.checking import FAULTS, Fault, Found, check, last_records
+from ranker.audit.desk import note_at_desk
 from ranker.audit.records import Stored, unpack
 from ranker.audit.segments import compact as compacted
 from ranker.audit.segments import frames_from, segments_of
@@ -30,6 +31,7 @@ from ranker.cli.shared import (
 from ranker.clock import in_shanghai
 from ranker.v1 import decision_pb2, log_pb2, rerank_pb2
 
+NAMED_MAX: Final = 100  # LIMIT: records that the note of an export names
 TAIL_MAX: Final = 10_000  # LIMIT: records of `tail`
 _TOLD: Final = {
     Language.ZH: {
@@ -149,14 +151,23 @@ def export(
     folder = log_folder(data_dir)
     if out.exists():
         fail(f"{out}: is there already")
+    sequences = numbers_of(folder, which)
     try:
-        count = write_bundle(Prover(folder.parent), numbers_of(folder, which), out)
+        prover = Prover(folder.parent)
+        note_at_desk(folder.parent, "export", "", prover.checkpoint.text, _named(sequences))
+        count = write_bundle(prover, sequences, out)
     except (ValueError, OSError) as error:
         fail(str(error))
     if as_json:
         print_json({"records": count, "bundle": out})
     else:
         print(str(_TOLD[lang]["bundle"]).format(count=count, out=out))
+
+
+def _named(sequences: list[int]) -> str:
+    """Name records for a note, the first of many."""
+    named = ", ".join(map(str, sequences[:NAMED_MAX]))
+    return f"records {named}" + (f", … {len(sequences)} in all" * (len(sequences) > NAMED_MAX))
 
 
 @audit_app.command()
@@ -190,6 +201,8 @@ def show(
 
 
 def _told(stored: Stored) -> dict[str, Any]:
+    if stored.is_deleted:
+        return {"deleted": "its time was over"}
     message = _BODIES[stored.envelope.kind].FromString(stored.body)
     told: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
     if stored.envelope.kind == log_pb2.RECORD_KIND_DECISION:

@@ -1,6 +1,7 @@
 """`slotwarden facts`: import them, and see what the store holds."""
 
 import csv
+import hashlib
 import io
 import sys
 from datetime import datetime
@@ -12,6 +13,7 @@ import typer
 from constraints.catalogue import compile_catalogue
 from constraints.facts import date_of
 from constraints.terms import Listing
+from ranker.audit.desk import note_at_desk
 from ranker.cli.shared import (
     Bar,
     DataDir,
@@ -25,7 +27,7 @@ from ranker.clock import day_at, now_us
 from ranker.facts import aliases
 from ranker.facts.importing import Fault, Import, import_csv
 from ranker.facts.snapshot import Snapshot
-from ranker.facts.store import FactStore
+from ranker.facts.store import FactStore, Head
 from ranker.policies.folder import PolicyFolder
 from ranker.serving.state import NAMED_MAX
 from ranker.settings import Settings
@@ -48,8 +50,10 @@ def facts_import(
     refused = False
     outcomes = []
     contents = {path: path.read_bytes() for path in paths}
-    with FactStore(settings_with(data_dir=data_dir).data_dir) as store:
+    where = settings_with(data_dir=data_dir).data_dir
+    with FactStore(where) as store:
         for path, content in contents.items():
+            before = store.head()
             with Bar(path.name) as tick:
                 outcome = import_csv(
                     store,
@@ -61,6 +65,8 @@ def facts_import(
                 )
             refused |= bool(outcome.faults)
             outcomes.append(outcome)
+            digest = hashlib.sha256(content).hexdigest()
+            _note("import", where, before, store.head(), f"{path.name} {digest}")
     for outcome in outcomes:
         if not as_json:
             report(outcome)
@@ -98,15 +104,24 @@ def takedown(
     }
     text = io.StringIO()
     csv.writer(text).writerows([entry.keys(), entry.values()])
-    with FactStore(settings_with(data_dir=data_dir).data_dir) as store:
-        content = text.getvalue().encode("utf-8", "surrogatepass")
+    where = settings_with(data_dir=data_dir).data_dir
+    with FactStore(where) as store:
+        content, before = text.getvalue().encode("utf-8", "surrogatepass"), store.head()
         outcome = import_csv(store, "takedown", content, at_us=now_us())
+        _note("takedown", where, before, store.head(), f"{subject} {order_ref}")
     if as_json:
         print_json(_import_json(outcome))
     else:
         report(outcome)
     if outcome.faults:
         raise typer.Exit(1)
+
+
+def _note(action: str, data_dir: Path, before: Head, after: Head, told: str) -> None:
+    """Put a change of the facts on record, if there was one."""
+    if after != before:
+        was, now = (f"{head.revision} {head.digest.hex()}" for head in (before, after))
+        note_at_desk(data_dir, action, was, now, told)
 
 
 def report(outcome: Import) -> None:

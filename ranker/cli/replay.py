@@ -30,6 +30,7 @@ from ranker.cli.shared import (
     fail,
     print_json,
 )
+from ranker.cli.viewers import LookedUp, looked_up
 from ranker.clock import in_shanghai
 from ranker.policies.folder import read_files
 from ranker.v1 import log_pb2
@@ -43,6 +44,8 @@ _VERDICTS: Final = {
     Verdict.ENGINE_DIFFERS: ("当时的引擎版本不同，结果不同", "another engine, another result"),
     Verdict.POLICY_MISSING: ("当时的策略未保存", "its policy is not kept"),
     Verdict.FACTS_MISSING: ("当时的事实版本不在", "its revision of the facts is not there"),
+    Verdict.KEY_DESTROYED: ("当月密钥已销毁，无法与用户关联", "its month's key was destroyed"),
+    Verdict.BODY_DELETED: ("留存期满，内容已删除", "its body was deleted when its time was over"),
     Verdict.DIVERGED: ("同一引擎与输入，结果不同：告警", "same engine and inputs, another result"),
 }
 _WORDS: Final = {
@@ -81,6 +84,10 @@ def replay(
     data_dir: DataDir = None,
     day: Annotated[str, typer.Option(help="Only of this day in Shanghai, 2026-11-26.")] = "",
     surface: Annotated[str, typer.Option(help="Only of this surface.")] = "",
+    viewer: Annotated[
+        str, typer.Option(help="Only of this viewer; that it was asked is recorded.")
+    ] = "",
+    reason: Annotated[str, typer.Option(help="Why a viewer is looked up.")] = "",
     count: Annotated[int, typer.Option("--count", "-n", min=0, help="At most; 0 for all.")] = 0,
     policy: Annotated[
         Path | None, typer.Option(help="Folder of a draft: show what it would have changed.")
@@ -93,27 +100,34 @@ def replay(
     folder = log_folder(data_dir)
     draft = parse_policy(read_files(sorted(policy.glob("*.toml")))) if policy else None
     wanted = set(numbers_of(folder, which)) if which else set()
-    asked = islice(_asked(folder, wanted, day, surface), count or None)
+    found_by = looked_up(folder.parent, viewer, reason) if viewer else None
+    destroyed = found_by.destroyed if found_by else []
+    asked = islice(_asked(folder, wanted, day, surface, found_by), count or None)
     if workers == 1:
-        _start(folder.parent, draft)
+        _start(folder.parent, draft, destroyed)
         parts: Iterator[Part] = map(_replay, _chunks(asked))
         found = _summed(parts)
     else:
         spawning = multiprocessing.get_context("spawn")  # a fork would copy threads' locks
-        with ProcessPoolExecutor(workers, spawning, _start, (folder.parent, draft)) as pool:
+        with ProcessPoolExecutor(
+            workers, spawning, _start, (folder.parent, draft, destroyed)
+        ) as pool:
             found = _summed(_in_order(pool, _chunks(asked), 2 * workers))
     _tell(found, draft, lang, as_json=as_json)
     if draft is None and found.verdicts[Verdict.DIVERGED]:
         raise typer.Exit(1)
 
 
-def _asked(folder: Path, wanted: set[int], day: str, surface: str) -> Iterator[Stored]:
+def _asked(
+    folder: Path, wanted: set[int], day: str, surface: str, viewer: LookedUp | None
+) -> Iterator[Stored]:
     for stored in whole(read_records(folder), folder):
         envelope = stored.envelope
         is_asked = (
             envelope.kind == log_pb2.RECORD_KIND_DECISION
             and (not wanted or envelope.sequence in wanted)
             and (not surface or envelope.surface == surface)
+            and (viewer is None or viewer.may_be(stored))
             and (not day or f"{in_shanghai(envelope.instant_us):%Y-%m-%d}" == day)
         )
         if is_asked:
@@ -152,9 +166,9 @@ def _summed(parts: Iterator[Part]) -> Part:
 _replayer: Replayer
 
 
-def _start(data_dir: Path, draft: Policy | None) -> None:
+def _start(data_dir: Path, draft: Policy | None, destroyed: list[str]) -> None:
     global _replayer  # noqa: PLW0603 -- one a process, made once
-    _replayer = Replayer(data_dir, draft)
+    _replayer = Replayer(data_dir, draft, destroyed)
 
 
 def _replay(chunk: list[tuple[bytes, bytes]]) -> Part:

@@ -32,7 +32,7 @@ class Asked:
     """A request, checked, as arrays.
 
     Attributes:
-        message: the message itself, without session and token, for the record.
+        message: the message itself, without viewer, session and token, for the record.
         ids: n candidate ids, as text or as an array of numbers, each once.
         utility: (n,) float32, finite, >= 0.
         kinds: (n,) uint8 declared kinds, or None when none is declared.
@@ -49,6 +49,7 @@ class Asked:
     page_token: str
     tail_ids: tuple[str, ...]
     session_id: str
+    viewer_id: str
     reserved: Mapping[int, str]
     viewer_class: ViewerClass
     is_personalised: bool
@@ -92,7 +93,8 @@ def decode(data: bytes, settings: Settings) -> Asked:
             "request: is not a RerankRequest", reason="MALFORMED_MESSAGE", field="request"
         ) from None
     for field, most in (("surface", NAME_CHARS_MAX), ("terminal", NAME_CHARS_MAX),
-                        ("session_id", ID_CHARS_MAX), ("request_id", ID_CHARS_MAX),
+                        ("session_id", ID_CHARS_MAX), ("viewer_id", ID_CHARS_MAX),
+                        ("request_id", ID_CHARS_MAX),
                         ("page_token", TOKEN_CHARS_MAX),
                         ("expected_policy_digest", 64)):  # fmt: skip
         _check_text(field, getattr(message, field), most)
@@ -119,6 +121,7 @@ def decode(data: bytes, settings: Settings) -> Asked:
         page_token=message.page_token,
         tail_ids=tail_ids,
         session_id=message.session_id,
+        viewer_id=message.viewer_id,
         reserved=_reserved(message),
         viewer_class=_VIEWERS[message.viewer_class],
         is_personalised=message.personalised if message.HasField("personalised") else True,
@@ -128,6 +131,7 @@ def decode(data: bytes, settings: Settings) -> Asked:
         kinds=kinds,
         inline=inline,
     )
+    message.ClearField("viewer_id")
     message.ClearField("session_id")
     message.ClearField("page_token")
     message.DiscardUnknownFields()  # they decide nothing, and may be about the viewer

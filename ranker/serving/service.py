@@ -7,10 +7,13 @@ from functools import partial
 
 from constraints.decision import Decision, SlotState
 from constraints.govern import Solver, decide
+from constraints.offer import Offer
 from constraints.program import Program
 from constraints.solve import Solution, solve
+from constraints.terms import Kind
 from ranker.audit.log import DecisionLog
 from ranker.audit.records import Record, record
+from ranker.audit.viewers import Marked, ViewerKeys
 from ranker.clock import now_us as clock
 from ranker.facts.resolve import resolve
 from ranker.serving.certifying import Certifier
@@ -52,6 +55,7 @@ class RerankService:
         self.solver, self.now_us = solver, now_us
         self.pace = Pace(settings.quality)
         self.certifier = Certifier(settings.certify_share)
+        self.viewers = ViewerKeys(settings.data_dir)
 
     def rerank(self, data: bytes, left_s: float | None = None) -> bytes:
         """Answer one request.
@@ -101,7 +105,8 @@ class RerankService:
             else next_token(asked, placed, decision, using.policy, self.keys, expires_s),
             instant_us=now_us,
         )
-        sequence = self.log.append(_record(asked, placed, reply, message))
+        viewer = self.viewers.mark(asked.viewer_id, now_us)
+        sequence = self.log.append(_record(asked, placed, offer, viewer, reply, message))
         reply.receipt.origin, reply.receipt.sequence = self.log.origin, sequence
         reply.decision.CopyFrom(message)
         reply.decision.citations.extend(citations)
@@ -118,9 +123,14 @@ class RerankService:
 
 
 def _record(
-    asked: Asked, placed: Placed, reply: pb.RerankResponse, message: out.Decision
+    asked: Asked,
+    placed: Placed,
+    offer: Offer,
+    viewer: Marked,
+    reply: pb.RerankResponse,
+    message: out.Decision,
 ) -> Record:
-    """Build the record: enough to decide again, nothing about the viewer."""
+    """Build the record: enough to decide again, and of the viewer's id its HMAC alone."""
     body = log_pb2.DecisionBody(
         request=asked.message.SerializeToString(deterministic=True),
         decision=message.SerializeToString(deterministic=True),
@@ -128,6 +138,7 @@ def _record(
         tail_ids=placed.tail_ids,
         seam_unverified=message.seam_unverified,
         facts_strict=message.facts_strict,
+        viewer_hmac=viewer.hmac,
     )
     return record(
         log_pb2.RECORD_KIND_DECISION,
@@ -147,6 +158,8 @@ def _record(
         moved_count=len(message.moves),
         relaxed_count=len(message.relaxed),
         withdrawn_count=len(message.withdrawn),
+        viewer_key_id=viewer.key_id,
+        live=bool((offer.catalogue.facts.kind[offer.rows] == Kind.ROOM).any()),
     )
 
 

@@ -21,7 +21,7 @@ RECORD_KIND_CONTROL: RecordKind
 RECORD_KIND_HEARTBEAT: RecordKind
 
 class Envelope(_message.Message):
-    __slots__ = ("schema", "origin", "sequence", "kind", "instant_us", "body_sha256", "body_bytes", "engine", "decision_id", "request_id", "surface", "policy_digest", "facts_revision", "facts_digest", "facts_age_ms", "candidate_count", "filled_count", "empty_count", "blocked_count", "moved_count", "relaxed_count", "withdrawn_count", "action")
+    __slots__ = ("schema", "origin", "sequence", "kind", "instant_us", "body_sha256", "body_bytes", "engine", "decision_id", "request_id", "surface", "policy_digest", "facts_revision", "facts_digest", "facts_age_ms", "candidate_count", "filled_count", "empty_count", "blocked_count", "moved_count", "relaxed_count", "withdrawn_count", "action", "viewer_key_id", "live")
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +45,8 @@ class Envelope(_message.Message):
     RELAXED_COUNT_FIELD_NUMBER: _ClassVar[int]
     WITHDRAWN_COUNT_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
+    VIEWER_KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
     schema: int
     origin: str
     sequence: int
@@ -68,23 +70,27 @@ class Envelope(_message.Message):
     relaxed_count: int
     withdrawn_count: int
     action: str
-    def __init__(self, schema: _Optional[int] = ..., origin: _Optional[str] = ..., sequence: _Optional[int] = ..., kind: _Optional[_Union[RecordKind, str]] = ..., instant_us: _Optional[int] = ..., body_sha256: _Optional[bytes] = ..., body_bytes: _Optional[int] = ..., engine: _Optional[str] = ..., decision_id: _Optional[str] = ..., request_id: _Optional[str] = ..., surface: _Optional[str] = ..., policy_digest: _Optional[bytes] = ..., facts_revision: _Optional[int] = ..., facts_digest: _Optional[bytes] = ..., facts_age_ms: _Optional[int] = ..., candidate_count: _Optional[int] = ..., filled_count: _Optional[int] = ..., empty_count: _Optional[int] = ..., blocked_count: _Optional[int] = ..., moved_count: _Optional[int] = ..., relaxed_count: _Optional[int] = ..., withdrawn_count: _Optional[int] = ..., action: _Optional[str] = ...) -> None: ...
+    viewer_key_id: str
+    live: bool
+    def __init__(self, schema: _Optional[int] = ..., origin: _Optional[str] = ..., sequence: _Optional[int] = ..., kind: _Optional[_Union[RecordKind, str]] = ..., instant_us: _Optional[int] = ..., body_sha256: _Optional[bytes] = ..., body_bytes: _Optional[int] = ..., engine: _Optional[str] = ..., decision_id: _Optional[str] = ..., request_id: _Optional[str] = ..., surface: _Optional[str] = ..., policy_digest: _Optional[bytes] = ..., facts_revision: _Optional[int] = ..., facts_digest: _Optional[bytes] = ..., facts_age_ms: _Optional[int] = ..., candidate_count: _Optional[int] = ..., filled_count: _Optional[int] = ..., empty_count: _Optional[int] = ..., blocked_count: _Optional[int] = ..., moved_count: _Optional[int] = ..., relaxed_count: _Optional[int] = ..., withdrawn_count: _Optional[int] = ..., action: _Optional[str] = ..., viewer_key_id: _Optional[str] = ..., live: _Optional[bool] = ...) -> None: ...
 
 class DecisionBody(_message.Message):
-    __slots__ = ("decision", "first_slot", "tail_ids", "seam_unverified", "facts_strict", "request")
+    __slots__ = ("decision", "first_slot", "tail_ids", "seam_unverified", "facts_strict", "request", "viewer_hmac")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     FIRST_SLOT_FIELD_NUMBER: _ClassVar[int]
     TAIL_IDS_FIELD_NUMBER: _ClassVar[int]
     SEAM_UNVERIFIED_FIELD_NUMBER: _ClassVar[int]
     FACTS_STRICT_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]
+    VIEWER_HMAC_FIELD_NUMBER: _ClassVar[int]
     decision: bytes
     first_slot: int
     tail_ids: _containers.RepeatedScalarFieldContainer[str]
     seam_unverified: bool
     facts_strict: bool
     request: bytes
-    def __init__(self, decision: _Optional[bytes] = ..., first_slot: _Optional[int] = ..., tail_ids: _Optional[_Iterable[str]] = ..., seam_unverified: _Optional[bool] = ..., facts_strict: _Optional[bool] = ..., request: _Optional[bytes] = ...) -> None: ...
+    viewer_hmac: bytes
+    def __init__(self, decision: _Optional[bytes] = ..., first_slot: _Optional[int] = ..., tail_ids: _Optional[_Iterable[str]] = ..., seam_unverified: _Optional[bool] = ..., facts_strict: _Optional[bool] = ..., request: _Optional[bytes] = ..., viewer_hmac: _Optional[bytes] = ...) -> None: ...
 
 class ControlBody(_message.Message):
     __slots__ = ("before", "after", "note")

@@ -31,7 +31,7 @@ CANDIDATE_KIND_ROOM: CandidateKind
 CANDIDATE_KIND_VIDEO: CandidateKind
 
 class RerankRequest(_message.Message):
-    __slots__ = ("surface", "terminal", "slot_count", "first_slot", "page_token", "tail_ids", "session_id", "reserved", "viewer_class", "personalised", "expected_policy_digest", "request_id", "columns", "rows")
+    __slots__ = ("surface", "terminal", "slot_count", "first_slot", "page_token", "tail_ids", "session_id", "reserved", "viewer_class", "personalised", "expected_policy_digest", "request_id", "viewer_id", "columns", "rows")
     SURFACE_FIELD_NUMBER: _ClassVar[int]
     TERMINAL_FIELD_NUMBER: _ClassVar[int]
     SLOT_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,7 @@ class RerankRequest(_message.Message):
     PERSONALISED_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_POLICY_DIGEST_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    VIEWER_ID_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     surface: str
@@ -58,9 +59,10 @@ class RerankRequest(_message.Message):
     personalised: bool
     expected_policy_digest: str
     request_id: str
+    viewer_id: str
     columns: CandidateColumns
     rows: CandidateRows
-    def __init__(self, surface: _Optional[str] = ..., terminal: _Optional[str] = ..., slot_count: _Optional[int] = ..., first_slot: _Optional[int] = ..., page_token: _Optional[str] = ..., tail_ids: _Optional[_Iterable[str]] = ..., session_id: _Optional[str] = ..., reserved: _Optional[_Iterable[_Union[ReservedSlot, _Mapping]]] = ..., viewer_class: _Optional[_Union[ViewerClass, str]] = ..., personalised: _Optional[bool] = ..., expected_policy_digest: _Optional[str] = ..., request_id: _Optional[str] = ..., columns: _Optional[_Union[CandidateColumns, _Mapping]] = ..., rows: _Optional[_Union[CandidateRows, _Mapping]] = ...) -> None: ...
+    def __init__(self, surface: _Optional[str] = ..., terminal: _Optional[str] = ..., slot_count: _Optional[int] = ..., first_slot: _Optional[int] = ..., page_token: _Optional[str] = ..., tail_ids: _Optional[_Iterable[str]] = ..., session_id: _Optional[str] = ..., reserved: _Optional[_Iterable[_Union[ReservedSlot, _Mapping]]] = ..., viewer_class: _Optional[_Union[ViewerClass, str]] = ..., personalised: _Optional[bool] = ..., expected_policy_digest: _Optional[str] = ..., request_id: _Optional[str] = ..., viewer_id: _Optional[str] = ..., columns: _Optional[_Union[CandidateColumns, _Mapping]] = ..., rows: _Optional[_Union[CandidateRows, _Mapping]] = ...) -> None: ...
 
 class CandidateColumns(_message.Message):
     __slots__ = ("ids", "string_ids", "utilities", "kinds", "features", "facts")
