@@ -15,6 +15,7 @@ from ranker.audit.sealing import TREE
 from ranker.audit.segments import frames_from
 from ranker.audit.tiles import Tiles
 from ranker.audit.tree import inclusion_proof
+from ranker.audit.witness import COSIGNED
 
 RECORDS_MAX: Final = 10_000  # LIMIT: records of one bundle
 VERIFIER: Final = "verify.py"
@@ -25,16 +26,17 @@ class Prover:
 
     Args:
         data_dir: folder of log and key.
+        is_cosigned: by the last checkpoint that a witness cosigned.
 
     Raises:
         ValueError: nothing was signed yet, or the checkpoint cannot be read.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, is_cosigned: bool = False) -> None:
         self.folder = data_dir / FOLDER
-        path = self.folder / CHECKPOINT
+        path = self.folder / (COSIGNED if is_cosigned else CHECKPOINT)
         if not path.exists():
-            raise ValueError("nothing of this log was signed yet")
+            raise ValueError(f"nothing of this log was {'co' * is_cosigned}signed yet")
         self.note = path.read_text(encoding="utf-8")
         self.checkpoint = Checkpoint.parse(self.note)
         self.key = (data_dir / PUBLIC).read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ KEY: Final = "log.key"
 PUBLIC: Final = "log.pub"
 """Files of the private and the public key, beside the folder of the log."""
 PROOF: Final = "c2sp.org/tlog-proof@v1"
-_DASH: Final = "\u2014"
+DASH: Final = "\u2014"
 
 
 def key_id(name: str, public: bytes) -> bytes:
@@ -63,7 +63,7 @@ class Checkpoint(NamedTuple):
         if not blank or len(lines) != 3 or not lines[0]:
             raise ValueError("is no checkpoint")
         origin, size, root = lines
-        found = cls(origin, int(size) if size.isdigit() else -1, _decoded(root, HASH_BYTES))
+        found = cls(origin, int(size) if size.isdigit() else -1, decoded(root, HASH_BYTES))
         if f"{text}\n" != found.text:
             raise ValueError("is no checkpoint")
         return found
@@ -102,10 +102,14 @@ class Signer:
         told = base64.b64encode(ED25519 + self.public).decode()
         return f"{self.name}+{key_id(self.name, self.public).hex()}+{told}"
 
+    def sign_bytes(self, raw: bytes) -> bytes:
+        """Return the signature of some bytes, 64 long."""
+        return self._key.sign(raw)
+
     def sign(self, checkpoint: Checkpoint) -> str:
         """Return the signed note."""
-        signature = key_id(self.name, self.public) + self._key.sign(checkpoint.text.encode())
-        line = f"{_DASH} {self.name} {base64.b64encode(signature).decode()}\n"
+        signature = key_id(self.name, self.public) + self.sign_bytes(checkpoint.text.encode())
+        line = f"{DASH} {self.name} {base64.b64encode(signature).decode()}\n"
         return f"{checkpoint.text}\n{line}"
 
 
@@ -117,7 +121,7 @@ def public_key(verifier_key: str) -> tuple[str, bytes]:
     """
     name, _, rest = verifier_key.strip().partition("+")
     told_id, _, told_key = rest.partition("+")
-    raw = _decoded(told_key, 1 + HASH_BYTES)
+    raw = decoded(told_key, 1 + HASH_BYTES)
     if not name or raw[:1] != ED25519 or key_id(name, raw[1:]).hex() != told_id:
         raise ValueError("is no verifier key")
     return name, raw[1:]
@@ -139,9 +143,9 @@ def verified(note: str, verifier_key: str) -> Checkpoint:
     for line in signatures.split("\n"):
         dash, _, rest = line.partition(" ")
         signer, _, told = rest.partition(" ")
-        if dash != _DASH or signer != name:
+        if dash != DASH or signer != name:
             continue
-        raw = _decoded(told, 4 + 64)
+        raw = decoded(told, 4 + 64)
         if raw[:4] != key_id(name, public):
             continue
         try:
@@ -152,7 +156,12 @@ def verified(note: str, verifier_key: str) -> Checkpoint:
     raise ValueError("is not signed by the key")
 
 
-def _decoded(text: str, length: int) -> bytes:
+def decoded(text: str, length: int) -> bytes:
+    """Read base64 of so many bytes.
+
+    Raises:
+        ValueError: it is none.
+    """
     try:
         raw = base64.b64decode(text, validate=True)
     except binascii.Error:
@@ -187,7 +196,7 @@ def check_proof(proof: str, entry: bytes, verifier_key: str) -> Checkpoint:
     if not (told.isdigit() and told.isascii() and str(int(told)) == told):
         raise ValueError("is no proof")
     found = verified(note, verifier_key)
-    path = [_decoded(line, HASH_BYTES) for line in lines[1:]]
+    path = [decoded(line, HASH_BYTES) for line in lines[1:]]
     if not is_included(leaf_hash(entry), int(told), found.size, path, found.root):
         raise ValueError("does not prove this record")
     return found

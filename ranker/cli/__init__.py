@@ -19,6 +19,7 @@ from ranker.cli import (  # noqa: F401 -- they add their commands
     law_changes,
     law_document,
     policy,
+    reconcile,
     replay,
     retention,
     schema,

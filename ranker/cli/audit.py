@@ -117,12 +117,16 @@ def compact(data_dir: DataDir = None, lang: Lang = Language.ZH, as_json: Json = 
         print(str(_TOLD[lang]["compact"]).format(before=before, after=after))
 
 
+Cosigned = Annotated[
+    bool, typer.Option("--cosigned", help="By the last checkpoint that a witness cosigned.")
+]
 Records = Annotated[list[str], typer.Argument(help="Numbers of records, or decision ids.")]
 
 
 @audit_app.command()
 def prove(
     which: Annotated[str, typer.Argument(help="Number of a record, or id of a decision.")],
+    cosigned: Cosigned = False,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
@@ -130,7 +134,7 @@ def prove(
     folder = log_folder(data_dir)
     (sequence,) = numbers_of(folder, [which])
     try:
-        proof = Prover(folder.parent).proof(sequence)
+        proof = Prover(folder.parent, is_cosigned=cosigned).proof(sequence)
     except (ValueError, OSError) as error:
         fail(str(error))
     if as_json:
@@ -143,6 +147,7 @@ def prove(
 def export(
     which: Records,
     out: Annotated[Path, typer.Option(help="Folder of the bundle; it must not be there yet.")],
+    cosigned: Cosigned = False,
     data_dir: DataDir = None,
     lang: Lang = Language.ZH,
     as_json: Json = False,
@@ -153,7 +158,7 @@ def export(
         fail(f"{out}: is there already")
     sequences = numbers_of(folder, which)
     try:
-        prover = Prover(folder.parent)
+        prover = Prover(folder.parent, is_cosigned=cosigned)
         note_at_desk(folder.parent, "export", "", prover.checkpoint.text, _named(sequences))
         count = write_bundle(prover, sequences, out)
     except (ValueError, OSError) as error:
@@ -174,12 +179,14 @@ def _named(sequences: list[int]) -> str:
 def verify(
     bundle: Annotated[Path, typer.Argument(help="Folder of an evidence bundle.")],
     key: Annotated[str, typer.Option(help="The platform's key, NAME+ID+KEY.")] = "",
+    witness: Annotated[str, typer.Option(help="Key of a witness who must have cosigned.")] = "",
     lang: Lang = Language.ZH,
     as_json: Json = False,
 ) -> None:
     """Verify an evidence bundle, by the verifier that is inside every bundle."""
     words = [str(bundle), "--lang", lang.value]
     words += ["--key", key] if key else []
+    words += ["--witness", witness] if witness else []
     if verifier.main([*words, "--json"] if as_json else words):
         raise typer.Exit(1)
 

@@ -16,7 +16,9 @@ from constraints.errors import GovernanceError, OverloadedError, SettingsError
 from constraints.govern import Solver
 from constraints.solve import solve
 from ranker.audit.log import DecisionLog
+from ranker.audit.manifest import commit_to
 from ranker.audit.sealing import Sealer
+from ranker.clock import day_at
 from ranker.explaining import Explainer
 from ranker.serving.books import Books
 from ranker.serving.page_token import load_keys
@@ -107,6 +109,7 @@ class Server:
         self._metrics: WSGIServer | None = None
         self._stopped = threading.Event()
         self._says_serving = False
+        self._day = day_at(self.state.now_us())
         self._grpc = grpc.server(
             _Pool(settings.threads, settings.calls_max),
             options=_OPTIONS,
@@ -182,6 +185,7 @@ class Server:
         if fit:
             self.books.write(self.state.in_use())
             self._seal()
+            self._close_day()
 
     def _opened_sealer(self) -> Sealer:
         try:
@@ -195,6 +199,17 @@ class Server:
             self.sealer.seal()
         except OSError as error:
             alarm("LOG_UNSEALED", "the decision log cannot be signed", fault=str(error))
+
+    def _close_day(self) -> None:
+        """When a day in Shanghai is over, commit to what was signed by then."""
+        day = day_at(self.state.now_us())
+        if day == self._day:
+            return
+        try:
+            commit_to([self.settings.data_dir])
+            self._day = day
+        except (ValueError, OSError, GovernanceError) as error:
+            alarm("NO_MANIFEST", "the day's manifest was not recorded", fault=str(error))
 
     def _say(self, *, serving: bool) -> None:
         self._says_serving = serving

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Verifies an evidence bundle of Slotwarden. Needs Python 3.11 and `cryptography` alone.
 
-    python3 verify.py FOLDER [--key KEY] [--lang zh|en] [--json]
+    python3 verify.py FOLDER [--key KEY] [--witness KEY] [--lang zh|en] [--json]
 
 The key in the bundle only shows that the bundle agrees with itself. Give the key you hold of the
-platform (one line, `NAME+ID+KEY`) to learn that it is the platform's.
+platform (one line, `NAME+ID+KEY`) to learn that it is the platform's, and the one of a witness to
+learn that it saw the log grow to this size.
 
 证据包校验：只需 Python 3.11 与 cryptography。
 包内公钥只能说明包自身一致；请用 --key 给出您持有的平台公钥。
@@ -29,6 +30,7 @@ WORDS = {
     "key": ("公钥无法读取", "the key cannot be read"),
     "other_key": ("检查点不是由给出的公钥签署", "the checkpoint was not signed by the key given"),
     "checkpoint": ("检查点签名无效", "the signature of the checkpoint is not valid"),
+    "witness": ("检查点没有该见证方的签名", "the checkpoint was not cosigned by this witness"),
     "proof": ("证明不成立", "the proof does not hold"),
     "envelope": ("信封无法读取", "the envelope cannot be read"),
     "body": ("内容与信封承诺的摘要不符", "the body is not the one the envelope commits to"),
@@ -102,13 +104,13 @@ def varint(raw: bytes, at: int) -> tuple[int, int]:
         shift += 7
 
 
-def read_key(line: str) -> tuple[str, bytes, bytes]:
-    """Read NAME+ID+KEY: name, the four bytes of its id, and 32 bytes."""
+def read_key(line: str, kind: int = 1) -> tuple[str, bytes, bytes]:
+    """Read NAME+ID+KEY: name, the four bytes of its id, and 32 bytes. Kind 4 is a witness."""
     name, _, rest = line.strip().partition("+")
     told, _, key = rest.partition("+")
     raw = base64.b64decode(key, validate=True)
     number = sha256(name.encode() + b"\n" + raw)[:4]
-    if len(raw) != 33 or raw[0] != 1 or number.hex() != told or not name:
+    if len(raw) != 33 or raw[0] != kind or number.hex() != told or not name:
         raise ValueError
     return name, number, raw[1:]
 
@@ -128,6 +130,20 @@ def signed(note: str, key: tuple[str, bytes, bytes]) -> tuple[int, bytes]:
         if dash == "\u2014" and signer == name and raw[:4] == number:
             Ed25519PublicKey.from_public_bytes(public).verify(raw[4:], (text + "\n").encode())
             return int(size), base64.b64decode(root, validate=True)
+    raise ValueError
+
+
+def cosigned(note: str, key: tuple[str, bytes, bytes]) -> None:
+    """Check that a witness cosigned a checkpoint (c2sp.org/tlog-cosignature)."""
+    name, number, public = key
+    text, _, signatures = note.partition("\n\n")
+    for line in signatures.splitlines():
+        dash, signer, told = line.split(" ")
+        raw = base64.b64decode(told, validate=True)
+        if dash == "\u2014" and signer == name and raw[:4] == number:
+            head = f"cosignature/v1\ntime {int.from_bytes(raw[4:12], 'big')}\n"
+            signed_text = f"{head}{text}\n".encode()
+            return Ed25519PublicKey.from_public_bytes(public).verify(raw[12:], signed_text)
     raise ValueError
 
 
@@ -161,7 +177,12 @@ def check_files(folder: Path) -> list[str]:
     return records
 
 
-def check_record(folder: Path, name: str, key: tuple[str, bytes, bytes]) -> dict[str, Any]:
+def check_record(
+    folder: Path,
+    name: str,
+    key: tuple[str, bytes, bytes],
+    witness: tuple[str, bytes, bytes] | None,
+) -> dict[str, Any]:
     """Check one record: its body, its place in the log, and the signature above it."""
     envelope = (folder / "records" / f"{name}.envelope").read_bytes()
     body = (folder / "records" / f"{name}.body").read_bytes()
@@ -179,6 +200,11 @@ def check_record(folder: Path, name: str, key: tuple[str, bytes, bytes]) -> dict
     except (ValueError, InvalidSignature):
         raise RefusedError("checkpoint", name) from None
     try:
+        if witness:
+            cosigned(note, witness)
+    except (ValueError, InvalidSignature):
+        raise RefusedError("witness", name) from None
+    try:
         first, place, *path = head.split("\n")
         hashes = [base64.b64decode(line, validate=True) for line in path]
         index = int(place.removeprefix("index "))
@@ -192,17 +218,18 @@ def check_record(folder: Path, name: str, key: tuple[str, bytes, bytes]) -> dict
     return {"record": sequence, "of": size}
 
 
-def verify(folder: Path, given: str = "") -> list[dict[str, Any]]:
+def verify(folder: Path, given: str = "", seen_by: str = "") -> list[dict[str, Any]]:
     """Verify a bundle; return its records."""
     names = check_files(folder)
     try:
         inside = (folder / "key.pub").read_text(encoding="utf-8")
         key = read_key(given or inside)
+        witness = read_key(seen_by, 4) if seen_by else None
     except (OSError, ValueError):
         raise RefusedError("key", "key.pub") from None
     if given and inside.strip() != given.strip():
         raise RefusedError("other_key", "key.pub")
-    return [check_record(folder, name, key) for name in names]
+    return [check_record(folder, name, key, witness) for name in names]
 
 
 def main(words: list[str] | None = None) -> int:
@@ -210,13 +237,14 @@ def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--key", default="", help="key of the platform, NAME+ID+KEY")
+    parser.add_argument("--witness", default="", help="key of a witness, NAME+ID+KEY")
     parser.add_argument("--lang", choices=("zh", "en"), default="zh")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(words)
     zh = asked.lang == "zh"
     fault, found = None, []
     try:
-        found = verify(asked.folder, asked.key)
+        found = verify(asked.folder, asked.key, asked.witness)
     except RefusedError as refused:
         fault = {"file": refused.name, "fault": WORDS[refused.what][0 if zh else 1]}
     if asked.json:
