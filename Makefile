@@ -77,7 +77,7 @@ realpages: $(COMPILED) ## measure on the shapes of real pages
 	$(BIN)/python -m loadtests.realpages
 
 .PHONY: bench-engine bench-oracle prove-engine prove-explain bench-growth bench-pack bench-analysis
-.PHONY: bench-log prove-log prove-tree prove-replay
+.PHONY: bench-log prove-log prove-tree prove-replay prove-bundle
 
 bench-engine: $(DEV_DEPS) $(COMPILED) ## measure the engine against proven optima and its peers
 	$(BIN)/python -m loadtests.bench $(BENCH_FLAGS)
@@ -105,6 +105,9 @@ prove-tree: $(DEV_DEPS) $(PROJECT) ## hold 100,000 random trees and their proofs
 
 prove-log: $(DEV_DEPS) $(COMPILED) ## kill a server under load fifty times, and look for every acknowledged decision
 	LOG_KILLS=50 $(BIN)/python -m pytest -q -n 0 tests/test_decision_log.py -k killed --timeout 1800
+
+prove-bundle: $(DEV_DEPS) $(PROJECT) ## verify a bundle in a venv that holds only cryptography, without a network
+	BARE_VENV=1 $(BIN)/python -m pytest -q -n 0 tests/test_evidence.py -k empty_venv
 
 prove-replay: $(DEV_DEPS) $(COMPILED) ## decide 10,000 logged decisions again, under eight hash seeds in three time zones
 	REPLAY_DECISIONS=10000 REPLAY_SEEDS=8 COMMAND_S=3000 \

@@ -1,12 +1,8 @@
 """The decision log: nothing acknowledged is lost, whatever kills the server or fills the disk."""
 
-import json
 import os
 import random
-import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -220,72 +216,6 @@ def test_what_is_acknowledged_is_on_the_disk_where_that_is_asked(tmp_path: Path)
         assert log.on_disk >= sequence
 
 
-SICK_DISK = """
-import errno, json, os, sys
-from pathlib import Path
-if sys.argv[2] == "python":  # the machine's own call, failing once
-    sync, calls = os.fdatasync, []
-    def failing(file):
-        calls.append(file)
-        if len(calls) == 4:
-            raise OSError(errno.EIO, "sick")
-        sync(file)
-    os.fdatasync = failing
-from ranker.audit.log import DecisionLog
-from ranker.audit.records import record
-from ranker.v1 import log_pb2
-from constraints.errors import OverloadedError
-
-log = DecisionLog(Path(sys.argv[1]), durability="disk")
-told = []
-for number in range(6):
-    try:
-        log.append(record(log_pb2.RECORD_KIND_DECISION, 1, b"x"))
-        told.append((number, "kept", log.path.name[-6:]))
-    except OverloadedError:
-        told.append((number, "refused", log.is_healthy))
-        log.probe()
-        told.append((number, "probed", log.is_healthy))
-log.close()
-print(json.dumps(told))
-"""
-STRACE = shutil.which("strace")
-
-
-@pytest.mark.parametrize(
-    "by",
-    [
-        "python",
-        pytest.param("kernel", marks=pytest.mark.skipif(not STRACE, reason="needs strace")),
-    ],
-)
-def test_a_disk_that_fails_is_not_believed_again_for_that_file(tmp_path: Path, by: str) -> None:
-    command = [sys.executable, "-c", SICK_DISK, str(tmp_path), by]
-    if by == "kernel":
-        fault = "inject=fdatasync:error=EIO:when=4"  # the first is that of the segment's header
-        strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", fault]
-        command = [*strace, *command]
-    done = subprocess.run(
-        command,
-        check=False,
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    if by == "kernel" and "not permitted" in done.stderr.lower():
-        pytest.skip("this machine does not let strace trace")
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.strip().splitlines()[-1])
-    refused = [one[0] for one in told if one[1] == "refused"]
-    assert len(refused) == 1
-    assert [refused[0], "refused", False] in told
-    assert [refused[0], "probed", True] in told
-    names = [one[2] for one in told if one[1] == "kept"]
-    assert len(set(names)) == 2, "what follows stands in another file"
-    assert check(tmp_path / FOLDER).faults == ()
-
-
 def test_a_record_whose_sync_failed_is_never_acknowledged_by_that_of_another_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,43 +305,6 @@ def test_the_books_balance_and_tell_what_changed(tmp_path: Path) -> None:
     decided = sum(one.kind == log_pb2.RECORD_KIND_DECISION for one in kinds)
     assert beats[-1].answered == decided == 2
     assert beats[-1].received == decided + sum(beats[-1].refused.values())
-
-
-FULL_DISK = """
-import resource, sys
-from pathlib import Path
-from tests.serving import NOT_SERVING, SERVING, request, served
-
-with served(Path(sys.argv[1])) as app:
-    log = app.server.log
-    acknowledged = [app.rerank(request()).receipt.sequence for _ in range(3)]
-    for spare in (0, 1, 700):
-        limit = log.path.stat().st_size + spare
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-        for _ in range(2):
-            fault = app.fault(request())
-            assert fault == ("RESOURCE_EXHAUSTED", "DECISION_LOG_FAILED", ""), fault
-        assert app.health() == NOT_SERVING
-        free = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-        resource.setrlimit(resource.RLIMIT_FSIZE, free)
-        acknowledged.append(app.rerank(request()).receipt.sequence)
-        assert app.health() == SERVING
-print(acknowledged)
-"""
-
-
-def test_a_full_disk_refuses_calls_until_there_is_space_and_loses_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "error", "-c", FULL_DISK, str(tmp_path)]
-    root = Path(__file__).parents[1]
-    done = subprocess.run(
-        command, check=False, cwd=root, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    acknowledged = json.loads(done.stdout)
-    told = {one.envelope.sequence: one.envelope.kind for one in _records(tmp_path)}
-    assert list(told) == list(range(1, len(told) + 1))
-    decided = [n for n, kind in told.items() if kind == log_pb2.RECORD_KIND_DECISION]
-    assert decided == acknowledged
 
 
 def _hammer(address: str, acknowledged: list[int]) -> None:

@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import cryptography
@@ -194,6 +196,34 @@ sys.meta_path.insert(0, Only())
 sys.argv = ["verify.py", sys.argv[1]]
 runpy.run_path(sys.argv[1] + "/verify.py", run_name="__main__")
 """
+
+
+@pytest.mark.skipif("BARE_VENV" not in os.environ, reason="fetches a wheel: make prove-bundle")
+def test_a_bundle_verifies_in_an_empty_venv_without_a_network(folder: Path, tmp_path: Path) -> None:
+    out, bare = _bundle(folder, tmp_path / "out"), tmp_path / "bare"
+    venv.create(bare, with_pip=True)
+    python, wanted = str(bare / "bin" / "python"), f"cryptography=={cryptography.__version__}"
+    subprocess.run([python, "-m", "pip", "-q", "install", wanted], check=True)
+    listed = subprocess.check_output([python, "-m", "pip", "list"], text=True)
+    assert "slotwarden" not in listed
+    assert "protobuf" not in listed
+    verify = [python, str(out / "verify.py"), str(out)]
+    alone = ["unshare", "--map-root-user", "--net", *verify]
+    reaching = "import socket; socket.create_connection(('198.51.100.1', 80), 1)"
+    cut_off = ["unshare", "--map-root-user", "--net", python, "-c", reaching]
+    assert (
+        "unreachable"
+        in subprocess.run(cut_off, check=False, capture_output=True, text=True).stderr.lower()
+    )
+    done = subprocess.run(alone, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "成立：3 条记录（只按包内公钥）")
+    body = next(iter(sorted((out / "records").glob("*.body"))))
+    body.write_bytes(body.read_bytes()[:-1] + bytes([body.read_bytes()[-1] ^ 1]))
+    done = subprocess.run(alone, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (
+        1,
+        f"不成立: records/{body.name}: 文件被改动",
+    )
 
 
 def _site() -> Path:

@@ -5,7 +5,7 @@ import signal
 import threading
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import grpc
 import typer
@@ -35,6 +35,8 @@ from ranker.telemetry import log_as_json
 from ranker.v1 import rerank_pb2 as pb
 from ranker.v1 import rerank_pb2_grpc as pb_grpc
 
+AWAKE_S: Final = 0.5
+
 
 @app.command()
 def serve(
@@ -49,7 +51,7 @@ def serve(
     server = Server(settings_with(**given, metrics_port=metrics_port))
     stop = _stop_asked()
     server.start()
-    stop.wait()
+    _await(stop)
     server.stop()
 
 
@@ -59,6 +61,15 @@ def _stop_asked() -> threading.Event:
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
     return stop
+
+
+def _await(stop: threading.Event) -> None:
+    """Wait until told to stop.
+
+    A signal may be delivered to any thread, and its handler runs only once this one wakes.
+    """
+    while not stop.wait(AWAKE_S):
+        pass
 
 
 @app.command()
@@ -89,7 +100,7 @@ def demo(
         PageView(request, reply, _titles(settings), lang).show(screen)
         screen.print(f"\nserving on {server.address}; Ctrl-C stops")
     if not once:
-        stop.wait()
+        _await(stop)
     server.stop()
 
 
