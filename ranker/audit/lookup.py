@@ -1,0 +1,188 @@
+"""Finds a record without reading the log: an index of decisions and of places in segments.
+
+The index is never believed: what it leads to is unpacked and checked, and what it does not know
+yet is looked for in the records behind its reach.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ranker.audit.frames import COMPACTED, FRAME_BYTES, HEADER_BYTES, Frame, Header, Segment
+from ranker.audit.frames import PAYLOAD_MAX, frame_at
+from ranker.audit.log import FOLDER
+from ranker.audit.records import unpack
+from ranker.audit.segments import SUFFIX, frames_from
+from ranker.audit.tables.manifest import FOLDER as TABLES
+from ranker.audit.tables.manifest import INDEX
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS segment (first INTEGER PRIMARY KEY, day TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS record (sequence INTEGER PRIMARY KEY, at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS decision (id TEXT PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reach (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL);
+"""
+
+
+class Place(NamedTuple):
+    """Where a record stands.
+
+    Attributes:
+        sequence: its number; at: byte of its segment, as it was written.
+        decision_id: empty where it is no decision.
+    """
+
+    sequence: int
+    at: int
+    decision_id: str
+
+
+def write_index(
+    path: Path, segments: Iterable[tuple[int, str]], places: Iterable[Place], last: int
+) -> None:
+    """Add places to an index; it is made when missing.
+
+    Args:
+        path: of the index.
+        segments: number of the first record, and name of the day's folder.
+        places: of records.
+        last: number of the record it reaches now.
+
+    Raises:
+        sqlite3.Error: it cannot be written; it reaches as far as before.
+    """
+    with _opened(path) as db:
+        db.executescript(_SCHEMA)
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany("INSERT OR REPLACE INTO segment VALUES (?, ?)", segments)
+        told = list(places)
+        db.executemany("INSERT OR REPLACE INTO record VALUES (?, ?)", [p[:2] for p in told])
+        decisions = sorted((p.decision_id, p.sequence) for p in told if p.decision_id)
+        db.executemany("INSERT OR REPLACE INTO decision VALUES (?, ?)", decisions)
+        db.execute("INSERT OR REPLACE INTO reach VALUES (1, ?)", (last,))
+        db.execute("COMMIT")
+
+
+class _opened:  # noqa: N801 -- used as a function
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        mode = "ro" if read_only else "rwc"
+        uri = f"{path.absolute().as_uri()}?mode={mode}"
+        self._db = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._db
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+
+class Lookup:
+    """Finds records of a log.
+
+    Args:
+        data_dir: folder of the log.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self.folder = data_dir / FOLDER
+        self._index = data_dir / TABLES / INDEX
+
+    def by_id(self, decision_id: str) -> Frame | None:
+        """Return the record of a decision, checked; None where the log holds none.
+
+        Raises:
+            OSError: a segment cannot be read.
+        """
+        found = self.indexed_id(decision_id)
+        if found is not None:
+            return found
+        for frame in frames_from(self.folder, self.reach() + 1):
+            if decision_id.encode() in frame.envelope and _is(frame, decision_id):
+                return frame
+        return None
+
+    def indexed_id(self, decision_id: str) -> Frame | None:
+        """Return the record of a decision the index knows, checked."""
+        sequence = self._ask("SELECT sequence FROM decision WHERE id = ?", decision_id)
+        frame = None if sequence is None else self.indexed(sequence)
+        return frame if frame is not None and _is(frame, decision_id) else None
+
+    def by_sequence(self, sequence: int) -> Frame | None:
+        """Return a record by its number, checked; None where the log does not hold it whole.
+
+        Raises:
+            OSError: a segment cannot be read.
+        """
+        found = self.indexed(sequence)
+        if found is not None:
+            return found
+        frame = next(frames_from(self.folder, sequence), None)
+        return frame if frame is not None and frame.sequence == sequence else None
+
+    def indexed(self, sequence: int) -> Frame | None:
+        """Return a record by its number if the index knows its place, checked."""
+        at = self._ask("SELECT at FROM record WHERE sequence = ?", sequence)
+        if at is None:
+            return None
+        told = "SELECT max(first) FROM segment WHERE first <= ?"
+        first = self._ask(told, sequence)
+        day = self._ask("SELECT day FROM segment WHERE first = ?", first)
+        if day is None:
+            return None
+        frame = _frame(self.folder / day / f"{first:020d}{SUFFIX}", at)
+        return frame if frame is not None and _is_sound(frame, sequence) else None
+
+    def reach(self) -> int:
+        """Return the number of the last record the index knows, 0 without an index."""
+        return int(self._ask("SELECT last FROM reach WHERE one = ?", 1) or 0)
+
+    def _ask(self, question: str, value: object) -> "object | None":
+        if not self._index.exists():
+            return None
+        try:
+            with _opened(self._index, read_only=True) as db:
+                found = db.execute(question, (value,)).fetchone()
+        except sqlite3.Error:  # one that is damaged knows nothing
+            return None
+        return found[0] if found else None
+
+
+def _frame(path: Path, at: int) -> Frame | None:
+    """Read one frame out of a segment; None where there is none that is whole."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return _compacted_frame(path.with_name(path.name + COMPACTED), at)
+    try:
+        header = Header.unpack(os.pread(file, HEADER_BYTES, 0))
+        size = int.from_bytes(os.pread(file, 4, at), "little")
+        if header is None or size > PAYLOAD_MAX:
+            return None
+        raw = os.pread(file, FRAME_BYTES + size, at)
+    finally:
+        os.close(file)
+    found = frame_at(raw, 0, header.salt)
+    return None if found is None else found._replace(at=at)
+
+
+def _compacted_frame(path: Path, at: int) -> Frame | None:
+    if not path.exists():
+        return None
+    segment = Segment.read(path)
+    return None if segment.header is None else frame_at(segment.raw, at, segment.header.salt)
+
+
+def _is_sound(frame: Frame, sequence: int) -> bool:
+    try:
+        return unpack(frame).envelope.sequence == sequence
+    except ValueError:
+        return False
+
+
+def _is(frame: Frame, decision_id: str) -> bool:
+    try:
+        return unpack(frame).envelope.decision_id == decision_id
+    except ValueError:
+        return False
