@@ -7,11 +7,20 @@ yet is looked for in the records behind its reach.
 import os
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from ranker.audit.frames import COMPACTED, FRAME_BYTES, HEADER_BYTES, Frame, Header, Segment
-from ranker.audit.frames import PAYLOAD_MAX, frame_at
+from ranker.audit.frames import (
+    COMPACTED,
+    FRAME_BYTES,
+    HEADER_BYTES,
+    PAYLOAD_MAX,
+    Frame,
+    Header,
+    Segment,
+    frame_at,
+)
 from ranker.audit.log import FOLDER
 from ranker.audit.records import unpack
 from ranker.audit.segments import SUFFIX, frames_from
@@ -65,17 +74,9 @@ def write_index(
         db.execute("COMMIT")
 
 
-class _opened:  # noqa: N801 -- used as a function
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        mode = "ro" if read_only else "rwc"
-        uri = f"{path.absolute().as_uri()}?mode={mode}"
-        self._db = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._db
-
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
+def _opened(path: Path, mode: str = "rwc") -> "closing[sqlite3.Connection]":
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    return closing(sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None))
 
 
 class Lookup:
@@ -138,11 +139,11 @@ class Lookup:
         """Return the number of the last record the index knows, 0 without an index."""
         return int(self._ask("SELECT last FROM reach WHERE one = ?", 1) or 0)
 
-    def _ask(self, question: str, value: object) -> "object | None":
+    def _ask(self, question: str, value: object) -> Any:
         if not self._index.exists():
             return None
         try:
-            with _opened(self._index, read_only=True) as db:
+            with _opened(self._index, "ro") as db:
                 found = db.execute(question, (value,)).fetchone()
         except sqlite3.Error:  # one that is damaged knows nothing
             return None

@@ -23,11 +23,11 @@ def arrow() -> Any:
         SettingsError: it is not installed.
     """
     try:
-        import pyarrow
-        import pyarrow.parquet
+        import pyarrow as pa
+        import pyarrow.parquet  # noqa: ICN001 -- makes it an attribute of the package
     except ImportError:
         raise SettingsError(MISSING) from None
-    return pyarrow
+    return pa
 
 
 def _schema(table: Table) -> Any:
@@ -82,7 +82,9 @@ class Files:
         self._open[path] = (table, writer, rows + len(batch.rows))
 
     def _path(self, table: Table, folder: tuple[str, ...]) -> str:
-        parts = [f"{key}={quote(value, safe='')}" for key, value in zip(table.by, folder, strict=True)]
+        parts = [
+            f"{key}={quote(value, safe='')}" for key, value in zip(table.by, folder, strict=True)
+        ]
         return "/".join([table.name, *parts, f"{self.name}.parquet"])
 
     def close(self, name: str) -> tuple[File, ...]:
@@ -116,9 +118,7 @@ def write_register(root: Path, table: Table, rows: Sequence[Row]) -> File:
     content = pa.table(columns, schema=schema)
     pa.parquet.write_table(content, draft, compression="zstd", compression_level=LEVEL)
     path = f"{table.name}/{_digest(draft)[:16]}.parquet"
-    return File(
-        table=table.name, path=path, rows=len(rows), sha256=_settled(draft, root / path)
-    )
+    return File(table=table.name, path=path, rows=len(rows), sha256=_settled(draft, root / path))
 
 
 def _draft(path: Path) -> Path:

@@ -60,7 +60,8 @@ class Rows:
         Args:
             table: they belong to.
             folder: value of each of its `by`.
-            head: values of its `head`; rows: of its `row`, one tuple each.
+            head: values of its `head`.
+            rows: values of its `row`, one tuple each.
         """
         if not rows:
             return
