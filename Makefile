@@ -77,7 +77,7 @@ realpages: $(COMPILED) ## measure on the shapes of real pages
 	$(BIN)/python -m loadtests.realpages
 
 .PHONY: bench-engine bench-oracle prove-engine prove-explain bench-growth bench-pack bench-analysis
-.PHONY: bench-log prove-log prove-tree
+.PHONY: bench-log bench-query prove-log prove-tree
 
 bench-engine: $(DEV_DEPS) $(COMPILED) ## measure the engine against proven optima and its peers
 	$(BIN)/python -m loadtests.bench $(BENCH_FLAGS)
@@ -99,6 +99,11 @@ bench-pack: $(DEV_DEPS) $(COMPILED) ## measure what the whole pack costs a page,
 
 bench-log: $(DEV_DEPS) $(COMPILED) ## measure what recording a decision costs, in time and bytes
 	$(BIN)/python -m loadtests.bench.log
+
+DECISIONS ?= 1000000
+
+bench-query: $(DEV_DEPS) $(COMPILED) ## time questions to a log of DECISIONS decisions
+	$(BIN)/python -m loadtests.bench.query --decisions $(DECISIONS)
 
 prove-tree: $(DEV_DEPS) $(PROJECT) ## hold 100,000 random trees and their proofs against the RFC's definition
 	TREES=100000 $(BIN)/python -m pytest -q -n 0 tests/test_tree.py --timeout 7200

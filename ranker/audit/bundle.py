@@ -10,9 +10,9 @@ from typing import Final
 from ranker.audit.checkpoint import CHECKPOINT, PUBLIC, Checkpoint, proof_text
 from ranker.audit.frames import Frame
 from ranker.audit.log import FOLDER
+from ranker.audit.lookup import Lookup
 from ranker.audit.records import unpack
 from ranker.audit.sealing import TREE
-from ranker.audit.segments import frames_from
 from ranker.audit.tiles import Tiles
 from ranker.audit.tree import inclusion_proof
 
@@ -31,7 +31,7 @@ class Prover:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self.folder = data_dir / FOLDER
+        self.folder, self._lookup = data_dir / FOLDER, Lookup(data_dir)
         path = self.folder / CHECKPOINT
         if not path.exists():
             raise ValueError("nothing of this log was signed yet")
@@ -59,8 +59,8 @@ class Prover:
         Raises:
             ValueError: the log does not hold it whole.
         """
-        found = next(frames_from(self.folder, sequence), None)
-        if found is None or found.sequence != sequence:
+        found = self._lookup.by_sequence(sequence)
+        if found is None:
             raise ValueError(f"record {sequence} is not in the log, or not whole")
         unpack(found)
         return found

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from ranker.audit.checking import read_records
 from ranker.audit.frames import (
     COMPACTED,
     FRAME_BYTES,
@@ -22,10 +23,11 @@ from ranker.audit.frames import (
     frame_at,
 )
 from ranker.audit.log import FOLDER
-from ranker.audit.records import unpack
+from ranker.audit.records import Stored, unpack
 from ranker.audit.segments import SUFFIX, frames_from
 from ranker.audit.tables.manifest import FOLDER as TABLES
 from ranker.audit.tables.manifest import INDEX
+from ranker.v1 import log_pb2
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS segment (first INTEGER PRIMARY KEY, day TEXT NOT NULL);
@@ -95,20 +97,21 @@ class Lookup:
 
         Raises:
             OSError: a segment cannot be read.
+            ValueError: a record behind the reach of the index is not whole, though others follow.
         """
         found = self.indexed_id(decision_id)
         if found is not None:
             return found
-        for frame in frames_from(self.folder, self.reach() + 1):
-            if decision_id.encode() in frame.envelope and _is(frame, decision_id):
-                return frame
+        for stored in read_records(self.folder, self.reach() + 1):
+            if decision_of(stored) == decision_id:
+                return self.by_sequence(stored.envelope.sequence)
         return None
 
     def indexed_id(self, decision_id: str) -> Frame | None:
         """Return the record of a decision the index knows, checked."""
         sequence = self._ask("SELECT sequence FROM decision WHERE id = ?", decision_id)
         frame = None if sequence is None else self.indexed(sequence)
-        return frame if frame is not None and _is(frame, decision_id) else None
+        return frame if frame is not None and decision_of(unpack(frame)) == decision_id else None
 
     def by_sequence(self, sequence: int) -> Frame | None:
         """Return a record by its number, checked; None where the log does not hold it whole.
@@ -182,8 +185,7 @@ def _is_sound(frame: Frame, sequence: int) -> bool:
         return False
 
 
-def _is(frame: Frame, decision_id: str) -> bool:
-    try:
-        return unpack(frame).envelope.decision_id == decision_id
-    except ValueError:
-        return False
+def decision_of(stored: Stored) -> str:
+    """Return the id of a decision, empty for any other record, though it may name one."""
+    is_decision = stored.envelope.kind == log_pb2.RECORD_KIND_DECISION
+    return stored.envelope.decision_id if is_decision else ""

@@ -13,9 +13,10 @@ from constraints.errors import quoted
 from ranker.audit.bundle import Prover, write_bundle
 from ranker.audit.checking import FAULTS, Fault, Found, check, last_records, read_records
 from ranker.audit.log import FOLDER
+from ranker.audit.lookup import Lookup, decision_of
 from ranker.audit.records import Stored, unpack
 from ranker.audit.segments import compact as compacted
-from ranker.audit.segments import frames_from, segments_of
+from ranker.audit.segments import segments_of
 from ranker.audit.standalone import verify as verifier
 from ranker.cli.shared import (
     Bar,
@@ -185,12 +186,15 @@ def verify(
 
 def _numbers(folder: Path, which: list[str]) -> list[int]:
     """Turn numbers and decision ids into numbers."""
-    wanted = {one for one in which if not _is_number(one)}
-    known: dict[str, int] = {}
-    if wanted:
-        for stored in _whole(read_records(folder), folder):
-            if stored.envelope.decision_id in wanted:
-                known[stored.envelope.decision_id] = stored.envelope.sequence
+    wanted, known = {one for one in which if not _is_number(one)}, dict[str, int]()
+    lookup = Lookup(folder.parent)
+    for one in sorted(wanted):
+        if (frame := lookup.indexed_id(one)) is not None:
+            known[one] = frame.sequence
+    if wanted - known.keys():
+        for stored in _whole(read_records(folder, lookup.reach() + 1), folder):
+            if (found := decision_of(stored)) in wanted:
+                known[found] = stored.envelope.sequence
     for one in sorted(wanted - known.keys()):
         fail(f"`{quoted(one)}` is no decision of this log")
     return [known[one] if one in known else int(one) for one in which]
@@ -209,8 +213,8 @@ def show(
     """Print a record as JSON: its envelope, and what it says."""
     folder = _folder(data_dir)
     (sequence,) = _numbers(folder, [which])
-    frame = next(frames_from(folder, sequence), None)
-    if frame is None or frame.sequence != sequence:
+    frame = Lookup(folder.parent).by_sequence(sequence)
+    if frame is None:
         fail(f"`{quoted(which)}` is no record of this log")
     (stored,) = _whole(map(unpack, [frame]), folder)
     print_json({"envelope": MessageToDict(stored.envelope), "body": _told(stored)})

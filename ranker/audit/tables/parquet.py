@@ -24,7 +24,7 @@ def arrow() -> Any:
     """
     try:
         import pyarrow as pa
-        import pyarrow.parquet  # noqa: ICN001 -- makes it an attribute of the package
+        import pyarrow.parquet
     except ImportError:
         raise SettingsError(MISSING) from None
     return pa

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ranker.audit.frames import HEADER_BYTES, Frame, Segment
-from ranker.audit.lookup import Place
-from ranker.audit.records import Stored, unpack
+from ranker.audit.lookup import Place, decision_of
+from ranker.audit.records import unpack
 from ranker.audit.tables.kinds import KINDS
 from ranker.audit.tables.manifest import Part
 from ranker.audit.tables.parquet import Files
 from ranker.audit.tables.schema import Rows
-from ranker.v1 import log_pb2
 
 SEGMENTS_MAX: Final = 4  # LIMIT: segments of one part; an unfinished one is made again
 ROWS_MAX: Final = 300_000  # LIMIT: rows held before they are written
@@ -79,7 +78,7 @@ def make(work: Work, root: Path) -> Made:
             except ValueError:
                 left_out.append(f"{path.name} {frame.at}")
                 continue
-            places.append(Place(last, frame.at, _decision_id(stored)))
+            places.append(Place(last, frame.at, decision_of(stored)))
             if stored.envelope.kind in KINDS:
                 KINDS[stored.envelope.kind].read(stored, rows)
             if len(places) % 256 == 0 and len(rows) > ROWS_MAX:
@@ -93,12 +92,6 @@ def make(work: Work, root: Path) -> Made:
         files=files.close(f"{first:020d}-{last:020d}"),
     )
     return Made(made, places)
-
-
-def _decision_id(stored: Stored) -> str:
-    """Return the id of a decision; an exposure names one too, and is none."""
-    decision = stored.envelope.kind == log_pb2.RECORD_KIND_DECISION
-    return stored.envelope.decision_id if decision else ""
 
 
 def _written(rows: Rows, files: Files) -> Rows:
