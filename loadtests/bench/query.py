@@ -105,7 +105,7 @@ def _decide(folder: Path, candidates: int, slots: int) -> None:
     served.service.log.close()
     rows = ["id,title,kind,people,document,document_number"]
     for number, key in enumerate(served.ids.tolist()):
-        kind = "drama,hash-{0},licence,（京）网微剧审字（2025）第{0:08d}号".format(number)
+        kind = f"drama,hash-{number},licence,（京）网微剧审字（2025）第{number:08d}号"
         rows.append(f"{key},剧目 {number},{'room,anchor,,' if number % 10 == 0 else kind}")
     with FactStore(folder) as store:
         assert import_csv(store, "titles.csv", "\n".join(rows).encode(), at_us=0).is_kept
@@ -157,9 +157,8 @@ def _values(data_dir: Path) -> dict[str, str]:
         return [str(cell) for cell in ask(data_dir, Asking(sql=sql, rows=1)).rows[0]]
 
     stood = "FROM slots s JOIN subjects t ON t.subject_id = s.candidate WHERE t.kind ="
-    drama, title, number = first(
-        f"SELECT s.candidate, t.title, t.document_number {stood} 'drama' ORDER BY s.sequence, s.slot"
-    )
+    told = "s.candidate, t.title, t.document_number"
+    drama, title, number = first(f"SELECT {told} {stood} 'drama' ORDER BY s.sequence, s.slot")
     (newest,) = first("SELECT decision_id FROM slots ORDER BY sequence DESC")
     (rule,) = first("SELECT deciding_rule FROM moves GROUP BY 1 ORDER BY count(*) DESC, 1")
     return {

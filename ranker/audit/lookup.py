@@ -1,11 +1,15 @@
 """Finds a record without reading the log: an index of decisions and of places in segments.
 
+`python -m ranker.audit.lookup` searches beside another process, and yields to it.
 The index is never believed: what it leads to is unpacked and checked, and what it does not know
 yet is looked for in the records behind its reach.
 """
 
+import base64
+import json
 import os
 import sqlite3
+import sys
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -29,6 +33,7 @@ from ranker.audit.tables.manifest import FOLDER as TABLES
 from ranker.audit.tables.manifest import INDEX
 from ranker.v1 import log_pb2
 
+NICE: Final = 19  # of a search in a process of its own
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS segment (first INTEGER PRIMARY KEY, day TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS record (sequence INTEGER PRIMARY KEY, at INTEGER NOT NULL);
@@ -102,7 +107,7 @@ class Lookup:
         found = self.indexed_id(decision_id)
         if found is not None:
             return found
-        for stored in read_records(self.folder, self.reach() + 1):
+        for stored in read_records(self.folder, self.search_from(decision_id)):
             if decision_of(stored) == decision_id:
                 return self.by_sequence(stored.envelope.sequence)
         return None
@@ -112,6 +117,14 @@ class Lookup:
         sequence = self._ask("SELECT sequence FROM decision WHERE id = ?", decision_id)
         frame = None if sequence is None else self.indexed(sequence)
         return frame if frame is not None and decision_of(unpack(frame)) == decision_id else None
+
+    def search_from(self, decision_id: str) -> int:
+        """Return the number of the first record to search for a decision the index did not find.
+
+        An index that names another record is wrong, and nothing it says is believed.
+        """
+        told = self._ask("SELECT sequence FROM decision WHERE id = ?", decision_id)
+        return self.reach() + 1 if told is None else 1
 
     def by_sequence(self, sequence: int) -> Frame | None:
         """Return a record by its number, checked; None where the log does not hold it whole.
@@ -189,3 +202,25 @@ def decision_of(stored: Stored) -> str:
     """Return the id of a decision, empty for any other record, though it may name one."""
     is_decision = stored.envelope.kind == log_pb2.RECORD_KIND_DECISION
     return stored.envelope.decision_id if is_decision else ""
+
+
+def main() -> int:
+    """Search for the record of the task on standard input, and write it, as JSON."""
+    os.nice(NICE)
+    task = json.load(sys.stdin)
+    lookup = Lookup(Path(task["data_dir"]))
+    if "sequence" in task:
+        found = lookup.by_sequence(int(task["sequence"]))
+    else:
+        found = lookup.by_id(task["decision_id"])
+    told: dict[str, object] = {}
+    if found is not None:
+        parts = {"envelope": found.envelope, "body": found.body}
+        told = {name: base64.b64encode(raw).decode() for name, raw in parts.items()}
+        told["sequence"] = found.sequence
+    json.dump(told, sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

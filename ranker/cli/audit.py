@@ -191,8 +191,9 @@ def _numbers(folder: Path, which: list[str]) -> list[int]:
     for one in sorted(wanted):
         if (frame := lookup.indexed_id(one)) is not None:
             known[one] = frame.sequence
-    if wanted - known.keys():
-        for stored in _whole(read_records(folder, lookup.reach() + 1), folder):
+    if left := wanted - known.keys():
+        first = min(map(lookup.search_from, left))
+        for stored in _whole(read_records(folder, first), folder):
             if (found := decision_of(stored)) in wanted:
                 known[found] = stored.envelope.sequence
     for one in sorted(wanted - known.keys()):
