@@ -17,7 +17,7 @@ DAY_US = 86_400_000_000
 CLIP = "7071067549771292737"
 """Id of a clip: nineteen digits, of which a spreadsheet keeps fifteen."""
 FORMULA = '=HYPERLINK("http://example.org","剧")'
-IDS = (*SUBJECTS, CLIP, "nobody")
+IDS = (CLIP, *SUBJECTS, "nobody")
 
 
 @contextmanager

@@ -57,6 +57,7 @@ def opened(root: Path, manifest: Manifest, threads: int, memory_mb: int) -> Any:
     db.execute("SET enable_external_access = false")
     for table in (*LOGGED, *REGISTERS):
         paths = [str(root / file.path) for file in manifest.files if file.table == table.name]
+        paths.reverse()  # the newest first: whoever wants those is done after a few files
         db.execute(f"CREATE VIEW {table.name} AS {_view(table, paths)}")
     db.execute("SET lock_configuration = true")
     return db
