@@ -114,6 +114,18 @@ prove-log: $(DEV_DEPS) $(COMPILED) ## kill a server under load fifty times, and 
 bench-analysis: $(DEV_DEPS) $(PROJECT) ## time the analysis of as many rules as a policy may have
 	$(BIN)/python -m loadtests.bench.analysis
 
+.PHONY: test-engines
+
+# Spark needs Java 17, and stands in an environment of its own: nothing else here may depend on it.
+test-engines: $(DEV_DEPS) $(COMPILED) .venv/spark.stamp ## hold that Spark reads the tables as DuckDB does; needs Java 17
+	$(BIN)/python -m tests.engines .venv/spark/bin/python
+
+.venv/spark.stamp: | $(DEV_DEPS)
+	@java -version 2>&1 | head -1 || { echo "Java 17 or newer is needed" >&2; exit 1; }
+	$(BIN)/python -m venv .venv/spark
+	.venv/spark/bin/python -m pip --quiet --disable-pip-version-check --no-input install pyspark==4.3.0
+	@touch $@
+
 .PHONY: fuzz-numbers
 
 fuzz-numbers: $(DEV_DEPS) $(PROJECT) ## parse a million licence numbers, right, spoilt and absurd

@@ -117,16 +117,16 @@ FROM (
             'blocked', s.candidate, NULL, NULL, 'blocked', s.sources
         FROM blocked s WHERE {_WHEN} AND {_holds("s.rule_ids", "$value")}
     ) every
-    ORDER BY sequence DESC, outcome, slot, candidate LIMIT $rows
+    ORDER BY sequence DESC, outcome, slot NULLS LAST, candidate LIMIT $rows
 ) s {_NAMED}
-ORDER BY s.sequence DESC, s.outcome, s.slot, s.candidate"""
+ORDER BY s.sequence DESC, s.outcome, s.slot NULLS LAST, s.candidate"""
 _FINDINGS: Final = f"""
 SELECT s.surface, s.outcome, s.rule_id, s.level, s.group_name,
     count(*) AS times, sum(s.amount) AS amount,
     min(s.instant_us) AS first_us, max(s.instant_us) AS last_us
 FROM findings s WHERE {_WHEN} AND ($value = '' OR s.rule_id = $value)
 GROUP BY s.surface, s.outcome, s.rule_id, s.level, s.group_name
-ORDER BY times DESC, s.surface, s.outcome, s.rule_id, s.group_name"""
+ORDER BY times DESC, s.surface, s.outcome, s.rule_id, s.group_name NULLS LAST"""
 _DAYS: Final = f"""
 SELECT CAST(s.date AS STRING) AS day, s.surface,
     sum(CASE WHEN s.slot = s.first_slot THEN 1 ELSE 0 END) AS decisions,
