@@ -23,16 +23,17 @@ from ranker.audit.frames import (
     PAYLOAD_MAX,
     Frame,
     Header,
-    Segment,
     frame_at,
 )
 from ranker.audit.log import FOLDER
+from ranker.audit.packing import unpacked_part
 from ranker.audit.records import Stored, unpack
 from ranker.audit.segments import SUFFIX, frames_from
 from ranker.audit.tables.manifest import FOLDER as TABLES
 from ranker.audit.tables.manifest import INDEX
 from ranker.v1 import log_pb2
 
+_GUESS: Final = 64 << 10  # bytes that hold most records
 NICE: Final = 19  # of a search in a process of its own
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS segment (first INTEGER PRIMARY KEY, day TEXT NOT NULL);
@@ -185,10 +186,17 @@ def _frame(path: Path, at: int) -> Frame | None:
 
 
 def _compacted_frame(path: Path, at: int) -> Frame | None:
-    if not path.exists():
+    """Read one frame out of a compacted segment, decompressing no more than it takes."""
+    try:
+        begin, raw = unpacked_part(path, 0, HEADER_BYTES), unpacked_part(path, at, _GUESS)
+        size = FRAME_BYTES + min(int.from_bytes(raw[:4], "little"), PAYLOAD_MAX)
+        if size > len(raw):
+            raw = unpacked_part(path, at, size)
+    except (FileNotFoundError, ValueError):
         return None
-    segment = Segment.read(path)
-    return None if segment.header is None else frame_at(segment.raw, at, segment.header.salt)
+    header = Header.unpack(begin)
+    found = None if header is None else frame_at(raw, 0, header.salt)
+    return None if found is None else found._replace(at=at)
 
 
 def _is_sound(frame: Frame, sequence: int) -> bool:
