@@ -308,6 +308,26 @@ def test_what_cannot_be_asked_is_said(
     assert caught.value.field == field
 
 
+def test_sql_of_any_type_is_answered_in_every_form(data_dir: Path, tmp_path: Path) -> None:
+    sql = (
+        "SELECT 1 AS a, 2 AS a, 170141183460469231731687303715884105727 AS large,"
+        " 'nan'::DOUBLE AS n,"
+        " DATE '2026-11-24' AS day, [1, NULL] AS list, 1.5::DECIMAL(9,2) AS money, NULL AS none,"
+        " TIMESTAMP '2026-11-24 12:00:00' AS at, 9007199254740993 AS exact, true AS yes,"
+        " 18446744073709551615::UBIGINT AS unsigned"
+    )
+    answer = ask(data_dir, Asking(sql=sql))
+    (row,) = answer.rows
+    assert row[2:6] == ["170141183460469231731687303715884105727", None, "2026-11-24", "[1, None]"]
+    assert row[6:] == [1.5, None, "2026-11-24 12:00:00", 2**53 + 1, True, "18446744073709551615"]
+    for form in ("csv", "xlsx", "parquet", "json"):
+        answers.write(answer, form, tmp_path / f"a.{form}", "zh")
+    assert list(pq.read_table(tmp_path / "a.parquet").to_pylist()[0].values()) == row
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as parts:
+        cells = _cells(parts.read("xl/worksheets/sheet1.xml"))[1]
+    assert ("inlineStr", str(2**53 + 1)) in cells
+
+
 def test_values_are_values_and_never_sql(data_dir: Path) -> None:
     for name, question in QUESTIONS.items():
         if question.value is not None:

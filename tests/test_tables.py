@@ -213,6 +213,19 @@ def test_remains_of_a_killed_rotation_are_no_part_of_the_tables(many: Path) -> N
     assert not list((many / TABLES).rglob("*.draft"))
 
 
+def test_a_file_that_is_gone_is_made_again(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "SEGMENTS_MAX", 2)
+    rotate(many)
+    made = Manifest.load(many / TABLES)
+    assert made is not None
+    (many / TABLES / made.parts[1].files[0].path).unlink()
+    rotate(many)
+    anew = Manifest.load(many / TABLES)
+    assert anew is not None
+    assert anew.parts == made.parts
+    assert all((many / TABLES / file.path).exists() for file in anew.files)
+
+
 def test_a_damaged_record_is_left_out_and_told(many: Path) -> None:
     told = decisions(many)
     spoilt = told[3]

@@ -217,11 +217,14 @@ def main() -> int:
     os.nice(NICE)
     task = json.load(sys.stdin)
     lookup = Lookup(Path(task["data_dir"]))
-    if "sequence" in task:
-        found = lookup.by_sequence(int(task["sequence"]))
-    else:
-        found = lookup.by_id(task["decision_id"])
     told: dict[str, object] = {}
+    try:
+        if "sequence" in task:
+            found = lookup.by_sequence(int(task["sequence"]))
+        else:
+            found = lookup.by_id(task["decision_id"])
+    except (ValueError, OSError):
+        found, told = None, {"fault": "the log is not whole; run `slotwarden audit fsck`"}
     if found is not None:
         parts = {"envelope": found.envelope, "body": found.body}
         told = {name: base64.b64encode(raw).decode() for name, raw in parts.items()}

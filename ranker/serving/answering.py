@@ -148,10 +148,11 @@ def _searched(data_dir: Path, which: str, named: str) -> Frame | None:
     """Search the log beside this process.
 
     Raises:
-        OverloadedError: it took too long, or could not be read.
+        OverloadedError: it took too long.
+        UnpreparedError: the log is not whole.
     """
     task = json.dumps({"data_dir": str(data_dir), which: named})
-    command = [sys.executable, "-m", "ranker.audit.lookup"]
+    command = [sys.executable, "-P", "-m", "ranker.audit.lookup"]
     try:
         done = subprocess.run(
             command, input=task.encode(), capture_output=True, check=True, timeout=SECONDS_MAX
@@ -160,6 +161,8 @@ def _searched(data_dir: Path, which: str, named: str) -> Frame | None:
         fault = f"it took longer than {SECONDS_MAX:g} seconds: rotate the log first"
         raise OverloadedError(fault, reason="QUERY_TOO_LARGE") from None
     told: dict[str, Any] = json.loads(done.stdout)
+    if "fault" in told:
+        raise UnpreparedError(told["fault"], reason="LOG_DAMAGED")
     if not told:
         return None
     envelope, body = (base64.b64decode(told[name]) for name in ("envelope", "body"))

@@ -18,6 +18,7 @@ from ranker.clock import in_shanghai
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CELL_MAX: Final = 32_767  # LIMIT: characters of a cell of a worksheet
+_EXACT_MAX: Final = 10**15  # a spreadsheet keeps so many digits of a number
 _INSTANT: Final = "_us"
 _REACH: Final = {
     "zh": "截至日志第 {last} 条记录（{when} 整理）；此刻已签署 {signed} 条。这是查询副本，不是证据",
@@ -172,8 +173,8 @@ def _write_workbook(answer: Answer, path: Path, lang: str) -> None:
                 sheet.write_string(0, at, heading, bold)
             for number, row in enumerate(shown(answer, lang), 1):
                 for at, cell in enumerate(row):
-                    if isinstance(cell, str):
-                        sheet.write_string(number, at, cell[:_CELL_MAX])
+                    if isinstance(cell, str) or abs(cell) > _EXACT_MAX:
+                        sheet.write_string(number, at, str(cell)[:_CELL_MAX])
                     else:
                         sheet.write_number(number, at, cell)
             sheet.freeze_panes(1, 0)

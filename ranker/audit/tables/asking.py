@@ -176,7 +176,7 @@ def ask(data_dir: Path, asking: Asking) -> Answer:
 
 
 def _told(task: dict[str, Any], seconds: float) -> dict[str, Any]:
-    command = [sys.executable, "-m", "ranker.audit.tables.engine"]
+    command = [sys.executable, "-P", "-m", "ranker.audit.tables.engine"]
     try:
         done = subprocess.run(
             command,

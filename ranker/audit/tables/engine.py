@@ -7,6 +7,7 @@ byte to any file; and it is interrupted when its time is over.
 """
 
 import json
+import math
 import os
 import resource
 import sys
@@ -24,6 +25,7 @@ ANSWER_BYTES_MAX: Final = 256 << 20  # LIMIT: text of one answer
 _SQL_TYPES: Final = {"text": "VARCHAR", "int": "BIGINT", "real": "DOUBLE", "bool": "BOOLEAN"}
 _FOLDERS: Final = {DATE: "DATE", SURFACE: "VARCHAR"}
 _INTS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+_INT_MAX: Final = (1 << 63) - 1
 _REALS: Final = ("FLOAT", "DOUBLE", "DECIMAL")
 
 
@@ -131,15 +133,23 @@ def ask(db: Any, sql: str, values: dict[str, Any], rows: int, seconds: float) ->
         raise RefusedError(_first_line(error)) from None
     finally:
         timer.cancel()
-    kinds = [kind for _, kind in columns]
+    kinds = [_fitting(kind, [row[at] for row in found]) for at, (_, kind) in enumerate(columns)]
     told = [[_cell(v, k) for v, k in zip(row, kinds, strict=True)] for row in found[:rows]]
+    names = [name for name, _ in columns]
+    columns = list(zip(names, kinds, strict=True))
     return {"columns": columns, "rows": told, "more": len(found) > rows}
+
+
+def _fitting(kind: str, values: list[Any]) -> str:
+    """Return the type of a column: whole numbers that other programs could not hold are text."""
+    is_large = kind == "int" and any(abs(value) > _INT_MAX for value in values if value)
+    return "text" if is_large else kind
 
 
 def _type(told: str) -> str:
     if told == "BOOLEAN":
         return "bool"
-    if told in _INTS:
+    if told.removeprefix("U") in _INTS:
         return "int"
     return "real" if told.startswith(_REALS) else "text"
 
@@ -149,7 +159,9 @@ def _cell(value: Any, kind: str) -> Any:
         return None
     if kind == "text":
         return str(value)
-    return float(value) if kind == "real" else value
+    if kind == "real":
+        return float(value) if math.isfinite(value) else None
+    return value
 
 
 def _first_line(error: Exception) -> str:

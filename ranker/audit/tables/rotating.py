@@ -8,7 +8,9 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import takewhile
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -74,7 +76,7 @@ def rotate(
     with _locked(root):
         origin, before = _origin(paths), Manifest.load(root) or Manifest()
         _sweep(root, before)
-        kept = tuple(part for part in before.parts if part.is_final)
+        kept = tuple(takewhile(lambda part: _stands(part, root), before.parts))
         if rebuild or before.origin != origin:
             kept = ()
             (root / INDEX).unlink(missing_ok=True)
@@ -108,6 +110,11 @@ def signed_size(data_dir: Path) -> int:
         return 0
 
 
+def _stands(part: Part, root: Path) -> bool:
+    """Say whether a part need not be made again."""
+    return part.is_final and all((root / file.path).exists() for file in part.files)
+
+
 def _origin(paths: list[Path]) -> str:
     """Return the name of the log."""
     headers = (Segment.read(path).header for path in reversed(paths))
@@ -133,8 +140,11 @@ def _each(works: list[parts.Work], root: Path, workers: int) -> Iterator[parts.M
     if count <= 1:
         yield from (parts.make(work, root) for work in works)
         return
-    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
-        yield from pool.map(parts.make, works, [root] * len(works))
+    try:
+        with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+            yield from pool.map(parts.make, works, [root] * len(works))
+    except BrokenProcessPool:
+        raise OSError("a worker was killed, for its memory perhaps: try fewer") from None
 
 
 def _sweep(root: Path, manifest: Manifest) -> None:
