@@ -77,7 +77,7 @@ realpages: $(COMPILED) ## measure on the shapes of real pages
 	$(BIN)/python -m loadtests.realpages
 
 .PHONY: bench-engine bench-oracle prove-engine prove-explain bench-growth bench-pack bench-analysis
-.PHONY: bench-log prove-log prove-tree prove-replay prove-bundle
+.PHONY: bench-log bench-query prove-log prove-tree prove-replay prove-bundle
 
 bench-engine: $(DEV_DEPS) $(COMPILED) ## measure the engine against proven optima and its peers
 	$(BIN)/python -m loadtests.bench $(BENCH_FLAGS)
@@ -100,6 +100,11 @@ bench-pack: $(DEV_DEPS) $(COMPILED) ## measure what the whole pack costs a page,
 bench-log: $(DEV_DEPS) $(COMPILED) ## measure what recording a decision costs, in time and bytes
 	$(BIN)/python -m loadtests.bench.log
 
+DECISIONS ?= 1000000
+
+bench-query: $(DEV_DEPS) $(COMPILED) ## time questions to a log of DECISIONS decisions
+	$(BIN)/python -m loadtests.bench.query --decisions $(DECISIONS)
+
 prove-tree: $(DEV_DEPS) $(PROJECT) ## hold 100,000 random trees and their proofs against the RFC's definition
 	TREES=100000 $(BIN)/python -m pytest -q -n 0 tests/test_tree.py --timeout 7200
 
@@ -115,6 +120,18 @@ prove-replay: $(DEV_DEPS) $(COMPILED) ## decide 10,000 logged decisions again, u
 
 bench-analysis: $(DEV_DEPS) $(PROJECT) ## time the analysis of as many rules as a policy may have
 	$(BIN)/python -m loadtests.bench.analysis
+
+.PHONY: test-engines
+
+# Spark needs Java 17, and stands in an environment of its own: nothing else here may depend on it.
+test-engines: $(DEV_DEPS) $(COMPILED) .venv/spark.stamp ## hold that Spark reads the tables as DuckDB does; needs Java 17
+	$(BIN)/python -m tests.engines .venv/spark/bin/python
+
+.venv/spark.stamp: | $(DEV_DEPS)
+	@java -version 2>&1 | head -1 || { echo "Java 17 or newer is needed" >&2; exit 1; }
+	$(BIN)/python -m venv .venv/spark
+	.venv/spark/bin/python -m pip --quiet --disable-pip-version-check --no-input install pyspark==4.3.0
+	@touch $@
 
 .PHONY: fuzz-numbers
 

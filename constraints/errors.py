@@ -87,6 +87,18 @@ class OverloadedError(GovernanceError):
     reason = "OVERLOADED"
 
 
+class UnknownRecordError(GovernanceError):
+    """The decision log does not hold the record."""
+
+    reason = "NO_SUCH_RECORD"
+
+
+class UnpreparedError(GovernanceError):
+    """Something must be made first: the operator does."""
+
+    reason = "UNPREPARED"
+
+
 class UnlawfulSlateError(GovernanceError):
     """The slate could not be made lawful: our own fault, never the caller's."""
 

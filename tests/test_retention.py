@@ -16,6 +16,8 @@ from ranker.audit.records import Record
 from ranker.audit.retention import Terms, expire
 from ranker.audit.sealing import Sealer
 from ranker.audit.segments import compact
+from ranker.audit.tables.manifest import Manifest
+from ranker.audit.tables.rotating import rotate
 from ranker.clock import in_shanghai, now_us
 from ranker.settings import Settings
 from ranker.v1 import log_pb2
@@ -103,6 +105,22 @@ def test_bodies_whose_time_is_over_are_gone_and_everything_is_still_proved(
     assert again["BODY_DELETED"] == 2
     (control, *_) = read_records(folder / "desk" / FOLDER)
     assert control.envelope.action == "expire"
+
+
+def test_what_is_deleted_is_in_no_table_either(folder: Path) -> None:
+    rotate(folder)
+    before = Manifest.load(folder / "query")
+    assert before is not None
+    spawn("audit", "expire", "--data-dir", folder)
+    assert len(Manifest.load(folder / "query").parts) < len(before.parts)  # type: ignore[union-attr]
+    rotate(folder)
+    after = Manifest.load(folder / "query")
+    assert after is not None
+    ranges = [(part.first, part.last) for part in after.parts]
+    assert ranges == [(part.first, part.last) for part in before.parts]
+    asked = ("--sql", "SELECT DISTINCT sequence FROM slots ORDER BY 1", "--json")
+    told = json.loads(spawn("audit", "query", *asked, "--data-dir", folder).out)
+    assert [int(row["sequence"]) for row in told["rows"]] == [8, 9, 11, 12, 14, 15, 17, 18, 20, 21]
 
 
 def test_by_default_everything_is_kept_three_years(folder: Path) -> None:

@@ -10,9 +10,9 @@ from typing import Final
 from ranker.audit.checkpoint import CHECKPOINT, PUBLIC, Checkpoint, proof_text
 from ranker.audit.frames import Frame
 from ranker.audit.log import FOLDER
+from ranker.audit.lookup import Lookup
 from ranker.audit.records import unpack
 from ranker.audit.sealing import TREE
-from ranker.audit.segments import frames_from
 from ranker.audit.tiles import Tiles
 from ranker.audit.tree import inclusion_proof
 from ranker.audit.witness import COSIGNED
@@ -33,7 +33,7 @@ class Prover:
     """
 
     def __init__(self, data_dir: Path, *, is_cosigned: bool = False) -> None:
-        self.folder = data_dir / FOLDER
+        self.folder, self._lookup = data_dir / FOLDER, Lookup(data_dir)
         path = self.folder / (COSIGNED if is_cosigned else CHECKPOINT)
         if not path.exists():
             raise ValueError(f"nothing of this log was {'co' * is_cosigned}signed yet")
@@ -61,8 +61,8 @@ class Prover:
         Raises:
             ValueError: the log does not hold it whole.
         """
-        found = next(frames_from(self.folder, sequence), None)
-        if found is None or found.sequence != sequence:
+        found = self._lookup.by_sequence(sequence)
+        if found is None:
             raise ValueError(f"record {sequence} is not in the log, or not whole")
         if unpack(found).is_deleted:
             fault = "its body was deleted when its time was over"

@@ -66,17 +66,21 @@ class Found(NamedTuple):
     faults: tuple[Fault, ...]
 
 
-def read_records(folder: Path) -> Iterator[Stored]:
+def read_records(folder: Path, first: int = 1) -> Iterator[Stored]:
     """Yield the records of a log in order.
 
     Args:
         folder: of the log.
+        first: number of the first wanted; segments before it are not read.
 
     Raises:
         ValueError: a record is not whole, though others follow it.
     """
-    for path in segments_of(folder):
-        yield from _records(path)
+    paths = segments_of(folder)
+    begins = [int(path.name.partition(".")[0]) for path in paths]
+    for path, behind in zip(paths, [*begins[1:], None], strict=True):
+        if behind is None or behind > first:
+            yield from (one for one in _records(path) if one.envelope.sequence >= first)
 
 
 def last_records(folder: Path, count: int) -> list[Stored]:

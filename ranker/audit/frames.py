@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 import xxhash
-import zstandard
+
+from ranker.audit.packing import unpacked
 
 COMPACTED: Final = ".zst"
-RAW_MAX: Final = 256 << 20  # LIMIT: bytes of a compacted segment
 MAGIC: Final = b"SLOTLOG1"
 PAYLOAD_MAX: Final = 16 << 20  # LIMIT: bytes of one record as it is stored
 ENVELOPE_MAX: Final = 1_024  # LIMIT: bytes of an envelope
@@ -152,9 +152,9 @@ class Segment(NamedTuple):
             raw = path.read_bytes()
         if path.suffix == COMPACTED:
             try:
-                raw = zstandard.ZstdDecompressor().decompress(raw, max_output_size=RAW_MAX)
-            except zstandard.ZstdError:
-                raise OSError("cannot be decompressed") from None
+                raw = unpacked(raw)
+            except ValueError as error:
+                raise OSError(str(error)) from None
         return cls(path, Header.unpack(raw), raw)
 
     def frames(self, at: int = HEADER_BYTES, first: int = -1) -> Iterator[Frame]:

@@ -9,11 +9,10 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import zstandard
-
 from constraints.errors import SettingsError
 from ranker.audit.files import write_whole
 from ranker.audit.frames import COMPACTED, Segment, frame_head
+from ranker.audit.packing import packed
 from ranker.audit.records import Stored, unpack
 from ranker.audit.segments import LEVEL, SUFFIX, segments_of
 from ranker.clock import in_shanghai
@@ -184,7 +183,7 @@ def _is_held(stored: Stored, holds: list[Hold]) -> bool:
 def _replace(path: Path, raw: bytes) -> int:
     """Put a compacted segment in place of one; return how many bytes that freed."""
     before = path.stat().st_size
-    small = zstandard.ZstdCompressor(LEVEL, write_checksum=True).compress(raw)
+    small = packed(raw, LEVEL)
     target = path if path.suffix == COMPACTED else path.with_name(path.name + COMPACTED)
     write_whole(target, small)
     if path.suffix == SUFFIX:

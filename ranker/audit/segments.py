@@ -6,10 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import zstandard
-
 from ranker.audit.files import sync_folder, write_whole
 from ranker.audit.frames import COMPACTED, HEADER_BYTES, Frame, Header, Segment, frame_head
+from ranker.audit.packing import packed
 from ranker.clock import in_shanghai
 
 SEGMENT_BYTES: Final = 64 << 20  # a segment that reached this size is followed by another
@@ -212,7 +211,7 @@ def compact(folder: Path, tick: Callable[[int], None] | None = None) -> tuple[in
         if path.suffix == COMPACTED:
             continue
         raw = path.read_bytes()
-        small = zstandard.ZstdCompressor(LEVEL, write_checksum=True).compress(raw)
+        small = packed(raw, LEVEL)
         target = path.with_name(path.name + COMPACTED)
         write_whole(target, small)
         if Segment.read(target).raw != raw:

@@ -10,6 +10,7 @@ from constraints.faults import place_and_fault
 from ranker.cli import (  # noqa: F401 -- they add their commands
     analyze,
     audit,
+    audit_tables,
     cases,
     costs,
     directives,

@@ -12,9 +12,10 @@ from constraints.errors import quoted
 from ranker.audit.bundle import Prover, write_bundle
 from ranker.audit.checking import FAULTS, Fault, Found, check, last_records
 from ranker.audit.desk import note_at_desk
+from ranker.audit.lookup import Lookup
 from ranker.audit.records import Stored, unpack
 from ranker.audit.segments import compact as compacted
-from ranker.audit.segments import frames_from, segments_of
+from ranker.audit.segments import segments_of
 from ranker.audit.standalone import verify as verifier
 from ranker.cli.records import log_folder, not_whole, numbers_of, whole
 from ranker.cli.shared import (
@@ -200,8 +201,8 @@ def show(
     """Print a record as JSON: its envelope, and what it says."""
     folder = log_folder(data_dir)
     (sequence,) = numbers_of(folder, [which])
-    frame = next(frames_from(folder, sequence), None)
-    if frame is None or frame.sequence != sequence:
+    frame = Lookup(folder.parent).by_sequence(sequence)
+    if frame is None:
         fail(f"`{quoted(which)}` is no record of this log")
     (stored,) = whole(map(unpack, [frame]), folder)
     print_json({"envelope": MessageToDict(stored.envelope), "body": _told(stored)})

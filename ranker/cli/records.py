@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 from constraints.errors import quoted
 from ranker.audit.checking import read_records
 from ranker.audit.log import FOLDER
+from ranker.audit.lookup import Lookup, decision_of
 from ranker.audit.records import Stored
 from ranker.audit.segments import segments_of
 from ranker.cli.shared import fail, settings_with
@@ -24,12 +25,16 @@ def log_folder(data_dir: Path | None) -> Path:
 
 def numbers_of(folder: Path, which: list[str]) -> list[int]:
     """Turn numbers and decision ids into numbers."""
-    wanted = {one for one in which if not _is_number(one)}
-    known: dict[str, int] = {}
-    if wanted:
-        for stored in whole(read_records(folder), folder):
-            if stored.envelope.decision_id in wanted:
-                known[stored.envelope.decision_id] = stored.envelope.sequence
+    wanted, known = {one for one in which if not _is_number(one)}, dict[str, int]()
+    lookup = Lookup(folder.parent)
+    for one in sorted(wanted):
+        if (frame := lookup.indexed_id(one)) is not None:
+            known[one] = frame.sequence
+    if left := wanted - known.keys():
+        first = min(map(lookup.search_from, left))
+        for stored in whole(read_records(folder, first), folder):
+            if (found := decision_of(stored)) in wanted:
+                known[found] = stored.envelope.sequence
     for one in sorted(wanted - known.keys()):
         fail(f"`{quoted(one)}` is no decision of this log")
     return [known[one] if one in known else int(one) for one in which]

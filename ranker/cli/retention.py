@@ -11,6 +11,7 @@ from constraints.errors import quoted
 from ranker.audit.desk import note_at_desk
 from ranker.audit.retention import Hold, Terms, expire, holds_of, write_holds
 from ranker.audit.segments import segments_of
+from ranker.audit.tables.rotating import forget
 from ranker.cli.records import log_folder
 from ranker.cli.shared import (
     Bar,
@@ -66,6 +67,7 @@ def expire_command(
         note_at_desk(folder.parent, "expire", before, "", f"{terms.days}/{terms.live_days} days")
         with Bar(folder.name, len(segments_of(folder))) as tick:
             found = expire(folder, terms, holds, today, tick=tick)
+        forget(folder.parent, found.first, found.last)
     if as_json:
         print_json(found._asdict() | {"rehearsed": rehearse})
         return

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +10,7 @@ from constraints.errors import PolicyError, SettingsError
 from constraints.policy import Policy, parse_policy
 from ranker.audit.files import sync_folder
 from ranker.policies.folder import read_files
+from ranker.telemetry import note
 
 FOLDER: Final = "kept-policies"
 
@@ -54,3 +55,13 @@ def kept(data_dir: Path, digest: str) -> Policy | None:
     except PolicyError:
         return None
     return policy if policy.digest == digest else None
+
+
+def all_kept(data_dir: Path) -> Iterator[Policy]:
+    """Yield every policy kept; one that is no longer what its digest says is left out."""
+    for folder in sorted((data_dir / FOLDER).glob("*")):
+        policy = kept(data_dir, folder.name)
+        if policy is None:
+            note("a policy kept is not what its digest says", policy=folder.name)
+        else:
+            yield policy

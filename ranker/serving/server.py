@@ -20,6 +20,8 @@ from ranker.audit.manifest import commit_to
 from ranker.audit.sealing import Sealer
 from ranker.clock import day_at
 from ranker.explaining import Explainer
+from ranker.serving.answering import POOL as ANSWERING
+from ranker.serving.answering import Answerer
 from ranker.serving.books import Books
 from ranker.serving.page_token import load_keys
 from ranker.serving.service import RerankService
@@ -28,10 +30,11 @@ from ranker.serving.status import to_status
 from ranker.serving.warming import warm_up
 from ranker.settings import Settings
 from ranker.telemetry import REQUESTS, SECONDS, alarm, note
-from ranker.v1 import explain_pb2, rerank_pb2
+from ranker.v1 import decision_log_pb2, explain_pb2, rerank_pb2
 
 SERVICE: Final = rerank_pb2.DESCRIPTOR.services_by_name["RerankService"].full_name
 EXPLAIN: Final = explain_pb2.DESCRIPTOR.services_by_name["ExplainService"].full_name
+DECISION_LOG: Final = decision_log_pb2.DESCRIPTOR.services_by_name["DecisionLogService"].full_name
 _ASIDE: Final = "refuse"  # threads that answer what finds no place, health probes too
 _STREAMS_MAX: Final = 1_024  # LIMIT: streams left open beside the calls; they hold up no call
 _WIRE_BYTES_MAX: Final = 8 * 1024 * 1024  # LIMIT: above it gRPC refuses before we see a byte
@@ -119,11 +122,12 @@ class Server:
         handlers = (
             _handler(SERVICE, "Rerank", self._rerank),
             _handler(EXPLAIN, "Explain", self._explain),
+            *self._answering(),
         )
         self._grpc.add_generic_rpc_handlers(handlers)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._grpc)
         if settings.reflection:
-            names = (SERVICE, EXPLAIN, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            names = (SERVICE, EXPLAIN, DECISION_LOG, health.SERVICE_NAME, reflection.SERVICE_NAME)
             add: Any = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
             add(_Reflection(names), self._grpc)
         self._say(serving=False)
@@ -235,6 +239,21 @@ class Server:
         return self._shielded(
             context, lambda: self.explainer.explain(data).SerializeToString(deterministic=True)
         )
+
+    def _answering(self) -> tuple[grpc.GenericRpcHandler, ...]:
+        """Answer questions to the log on threads of their own, away from those that decide."""
+        answerer = Answerer(self.settings.data_dir)
+
+        def aside(answer: Callable[[bytes], bytes]) -> Any:
+            def call(data: bytes, context: grpc.ServicerContext) -> bytes:
+                return self._shielded(context, lambda: answer(data))
+
+            told: Any = call
+            told.experimental_thread_pool = ANSWERING
+            return told
+
+        calls = (("Get", answerer.get), ("Query", answerer.query))
+        return tuple(_handler(DECISION_LOG, name, aside(answer)) for name, answer in calls)
 
     def _shielded(
         self,

@@ -12,8 +12,10 @@ from constraints.errors import (
     GovernanceError,
     OverloadedError,
     RequestError,
+    UnknownRecordError,
     UnknownSurfaceError,
     UnlawfulSlateError,
+    UnpreparedError,
 )
 
 DOMAIN: Final = "slotwarden"
@@ -24,6 +26,8 @@ CODES: Final[dict[type[GovernanceError], grpc.StatusCode]] = {
     FactsUnavailableError: grpc.StatusCode.UNAVAILABLE,
     OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     UnlawfulSlateError: grpc.StatusCode.INTERNAL,
+    UnknownRecordError: grpc.StatusCode.NOT_FOUND,
+    UnpreparedError: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
 
