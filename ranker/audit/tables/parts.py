@@ -68,7 +68,7 @@ def make(work: Work, root: Path) -> Made:
     Raises:
         OSError: a segment cannot be read, or a file not written.
     """
-    gc.disable()  # rows point at nothing: to look for cycles in them takes a fifth of the time
+    gc.disable()  # rows point at nothing: looking for cycles in them takes a sixth of the time
     try:
         return _make(work, root)
     finally:
