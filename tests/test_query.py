@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -494,6 +496,23 @@ def test_a_second_question_at_once_is_refused_and_pages_are_decided_meanwhile(
     assert app.rerank(request(slot_count=2)).decision_id
     codes = Counter(call.code() for call in calls)
     assert codes == {grpc.StatusCode.OK: 1, grpc.StatusCode.RESOURCE_EXHAUSTED: 2}
+
+
+HEAVY = ("duckdb", "pyarrow", "pandas", "xlsxwriter")
+
+
+def test_serving_loads_none_of_what_tables_are_made_with() -> None:
+    code = f"import sys, ranker.serving.server; sys.exit(any(n in sys.modules for n in {HEAVY}))"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("missing", ["duckdb", "pyarrow"])
+def test_where_a_library_is_missing_it_is_said_what_to_install(
+    missing: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(SettingsError, match=r"install `slotwarden\[audit\]`"):
+        ask(data_dir, Asking("days")) if missing == "duckdb" else rotate(data_dir)
 
 
 def test_the_log_is_what_it_was(data_dir: Path) -> None:

@@ -1,6 +1,5 @@
 """Rows of a decision: its slots, who was blocked, who was moved, and what was found."""
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 from ranker.audit.records import Stored
@@ -148,7 +147,7 @@ def _slot(placement: Any, first: int) -> Row:
         placement.joined,
         reasons[0].rule_id if reasons else None,
         *_reasons(reasons),
-        MANY.join(_DUTIES[owed.duty] for owed in placement.duties),
+        MANY.join([_DUTIES[owed.duty] for owed in placement.duties]),
     )
 
 
@@ -157,18 +156,14 @@ def _reasons(reasons: Any) -> tuple[str, str, str]:
     if not reasons:
         return ("", "", "")
     return (
-        _joined(reason.rule_id for reason in reasons),
-        _joined(reason.source for reason in reasons),
-        _joined(_CAUSES[reason.cause] for reason in reasons),
+        MANY.join([reason.rule_id for reason in reasons]),
+        MANY.join([reason.source for reason in reasons]),
+        MANY.join([_CAUSES[reason.cause] for reason in reasons]),
     )
 
 
-def _joined(words: Iterable[str]) -> str:
-    return MANY.join(words)
-
-
 def _blocked(one: Any) -> Row:
-    return (one.id, _joined(one.rule_ids), _joined(one.sources))
+    return (one.id, MANY.join(one.rule_ids), MANY.join(one.sources))
 
 
 def _move(move: Any, first: int) -> Row:
@@ -185,10 +180,10 @@ def _move(move: Any, first: int) -> Row:
         why.ratio,
         why.group or None,
         why.by_id or None,
-        _joined(reason.rule_id for reason in move.reasons),
+        MANY.join([reason.rule_id for reason in move.reasons]),
     )
 
 
 def _finding(outcome: str, one: Any, first: int) -> Row:
-    slots = _joined(str(first + slot) for slot in one.slots)
+    slots = MANY.join([str(first + slot) for slot in one.slots])
     return (outcome, one.rule_id, one.level, one.count, one.group or None, slots)

@@ -1,5 +1,6 @@
 """Parts: runs of segments of one day, each made into files of its own, by one worker each."""
 
+import gc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -72,6 +73,14 @@ def make(work: Work, root: Path) -> Made:
     Raises:
         OSError: a segment cannot be read, or a file not written.
     """
+    gc.disable()  # rows point at nothing: looking for cycles in them takes a sixth of the time
+    try:
+        return _make(work, root)
+    finally:
+        gc.enable()
+
+
+def _make(work: Work, root: Path) -> Made:
     first = first_of(work.paths[0])
     last, files = first - 1, Files(root, f"{first:020d}")
     rows, places, left_out = Rows(), list[Place](), list[str]()
