@@ -40,6 +40,8 @@ class Settings(BaseSettings):
         age_s_max: facts older than this are not used at all.
         poll_s: how often newer facts and policies are looked for.
         page_token_s_max: how long a page token is honoured.
+        exposure_s_max: how long after its decision an exposure is not late; decisions are known to
+            reports for twice as long.
         retain_days, retain_live_days: how long bodies of decisions are kept, and of those that were
             offered live rooms, before `slotwarden audit expire` deletes them.
         drain_s: how long running calls may finish after a stop.
@@ -79,6 +81,7 @@ class Settings(BaseSettings):
     age_s_max: Seconds = 3_600.0
     poll_s: Seconds = 1.0
     page_token_s_max: Annotated[int, Field(ge=1, le=86_400)] = 1_800
+    exposure_s_max: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
     retain_days: Annotated[int, Field(le=36_525)] = 1_096
     retain_live_days: Annotated[int, Field(le=36_525)] = 1_096
     drain_s: Annotated[float, Field(ge=0, le=3_600)] = 10.0

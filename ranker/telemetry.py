@@ -21,6 +21,7 @@ UNREGISTERED: Final = Counter(
     "slotwarden_unregistered_placements", "Placements nobody registered", ["surface"]
 )
 RULES: Final = Counter("slotwarden_rule_decisions", "What rules did", ["rule", "outcome"])
+EXPOSURES: Final = Counter("slotwarden_exposures", "What was reported as shown", ["status"])
 ALARMS: Final = Counter("slotwarden_alarms", "Things that must never happen", ["reason"])
 COMPILED_ANEW: Final = Counter(
     "slotwarden_compiled_anew", "Calls whose rows were not compiled ahead: slower, decided alike"

@@ -32,7 +32,7 @@ def test_the_generated_code_is_what_the_contract_generates(tmp_path: Path) -> No
     command = [sys.executable, str(ROOT / "proto" / "generate.py"), str(tmp_path)]
     subprocess.run(command, check=True, timeout=60)
     generated = _sources(tmp_path)
-    assert len(generated) == 15
+    assert len(generated) == 18
     assert generated == _sources(ROOT), "run proto/generate.py"
 
 

@@ -41,9 +41,13 @@ def packed(raw: bytes, level: int) -> bytes:
 def unpacked(small: bytes) -> bytes:
     """Decompress all of it.
 
+    A file of one frame without a table, as other tools make it, is read as well.
+
     Raises:
         ValueError: it is not whole, or was changed.
     """
+    if small[-4:] != _SEEKABLE.to_bytes(4, "little"):
+        return _chunk(small, -1)
     whole, at = [], 0
     for size, raw_size in _table(small):
         whole.append(_chunk(small[at : at + size], raw_size))
@@ -117,12 +121,14 @@ def _start(frame: bytes, count: int) -> bytes:
 
 
 def _chunk(frame: bytes, raw_size: int) -> bytes:
+    """Decompress a frame; of any size, in limits, where it is below 0."""
+    most = RAW_MAX if raw_size < 0 else raw_size
     try:
         raw = zstandard.ZstdDecompressor().decompress(
-            frame, max_output_size=raw_size, allow_extra_data=False
+            frame, max_output_size=most, allow_extra_data=False
         )
     except zstandard.ZstdError:
         raise ValueError("cannot be decompressed") from None
-    if len(raw) != raw_size:
+    if raw_size >= 0 and len(raw) != raw_size:
         raise ValueError("a frame is not as long as the table says")
     return raw

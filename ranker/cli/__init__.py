@@ -15,6 +15,7 @@ from ranker.cli import (  # noqa: F401 -- they add their commands
     costs,
     directives,
     explain,
+    exposure,
     facts,
     law,
     law_changes,

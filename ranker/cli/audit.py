@@ -60,6 +60,7 @@ _TOLD: Final = {
 _BODIES: Final[dict[int, Any]] = {
     log_pb2.RECORD_KIND_DECISION: log_pb2.DecisionBody,
     log_pb2.RECORD_KIND_CONTROL: log_pb2.ControlBody,
+    log_pb2.RECORD_KIND_EXPOSURE: log_pb2.ExposureBody,
     log_pb2.RECORD_KIND_HEARTBEAT: log_pb2.HeartbeatBody,
 }
 

@@ -4,7 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent import futures
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 from wsgiref.simple_server import WSGIServer
 
 import grpc
@@ -18,23 +19,27 @@ from constraints.solve import solve
 from ranker.audit.log import DecisionLog
 from ranker.audit.manifest import commit_to
 from ranker.audit.sealing import Sealer
+from ranker.audit.shown import Shown
 from ranker.clock import day_at
 from ranker.explaining import Explainer
 from ranker.serving.answering import POOL as ANSWERING
 from ranker.serving.answering import Answerer
 from ranker.serving.books import Books
 from ranker.serving.page_token import load_keys
+from ranker.serving.reporting import Reporter
 from ranker.serving.service import RerankService
 from ranker.serving.state import State
 from ranker.serving.status import to_status
 from ranker.serving.warming import warm_up
 from ranker.settings import Settings
 from ranker.telemetry import REQUESTS, SECONDS, alarm, note
-from ranker.v1 import decision_log_pb2, explain_pb2, rerank_pb2
+from ranker.v1 import decision_log_pb2, explain_pb2, exposure_pb2, rerank_pb2
 
 SERVICE: Final = rerank_pb2.DESCRIPTOR.services_by_name["RerankService"].full_name
+EXPOSURE: Final = exposure_pb2.DESCRIPTOR.services_by_name["ExposureService"].full_name
 EXPLAIN: Final = explain_pb2.DESCRIPTOR.services_by_name["ExplainService"].full_name
 DECISION_LOG: Final = decision_log_pb2.DESCRIPTOR.services_by_name["DecisionLogService"].full_name
+Opened = TypeVar("Opened")
 _ASIDE: Final = "refuse"  # threads that answer what finds no place, health probes too
 _STREAMS_MAX: Final = 1_024  # LIMIT: streams left open beside the calls; they hold up no call
 _WIRE_BYTES_MAX: Final = 8 * 1024 * 1024  # LIMIT: above it gRPC refuses before we see a byte
@@ -105,9 +110,15 @@ class Server:
         self.state = State(settings)
         self.log = DecisionLog(settings.data_dir, settings.durability)
         keys = load_keys(settings.data_dir)
-        self.service = RerankService(settings, self.state, self.log, keys, solver=solver)
+        self.shown = self._opened(
+            lambda: Shown(settings.data_dir, 2 * settings.exposure_s_max, self.state.now_us())
+        )
+        self.service = RerankService(
+            settings, self.state, self.log, keys, solver=solver, shown=self.shown
+        )
+        self.reporter = Reporter(self.log, self.shown, settings.exposure_s_max)
         self.books = Books(self.log, self.state)
-        self.sealer = self._opened_sealer()
+        self.sealer = self._opened(lambda: Sealer(self.log, settings.data_dir))
         self.health = health.HealthServicer(False, _WATCHES)
         self._metrics: WSGIServer | None = None
         self._stopped = threading.Event()
@@ -122,12 +133,20 @@ class Server:
         handlers = (
             _handler(SERVICE, "Rerank", self._rerank),
             _handler(EXPLAIN, "Explain", self._explain),
+            _handler(EXPOSURE, "Report", self._reported),
             *self._answering(),
         )
         self._grpc.add_generic_rpc_handlers(handlers)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._grpc)
         if settings.reflection:
-            names = (SERVICE, EXPLAIN, DECISION_LOG, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            names = (
+                SERVICE,
+                EXPLAIN,
+                EXPOSURE,
+                DECISION_LOG,
+                health.SERVICE_NAME,
+                reflection.SERVICE_NAME,
+            )
             add: Any = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
             add(_Reflection(names), self._grpc)
         self._say(serving=False)
@@ -135,6 +154,7 @@ class Server:
             self.port = self._grpc.add_insecure_port(f"{settings.host}:{settings.port}")
         except RuntimeError:
             self.log.close()
+            self.shown.close()
             raise OSError(
                 f"cannot listen on {settings.host}:{settings.port}: taken, or not ours"
             ) from None
@@ -166,6 +186,7 @@ class Server:
         self.service.certifier.stop()
         self.books.end()
         self.log.close()
+        self.shown.close()
         self._seal()
         if self._metrics:
             self._metrics.shutdown()
@@ -189,11 +210,13 @@ class Server:
         if fit:
             self.books.write(self.state.in_use())
             self._seal()
+            self._index()
             self._close_day()
 
-    def _opened_sealer(self) -> Sealer:
+    def _opened(self, opening: Callable[[], Opened]) -> Opened:
+        """Open what stands beside the log; without it the log is closed again."""
         try:
-            return Sealer(self.log, self.settings.data_dir)
+            return opening()
         except (SettingsError, OSError):
             self.log.close()
             raise
@@ -203,6 +226,11 @@ class Server:
             self.sealer.seal()
         except OSError as error:
             alarm("LOG_UNSEALED", "the decision log cannot be signed", fault=str(error))
+
+    def _index(self) -> None:
+        """Write behind the replies what they decided."""
+        with suppress(OverloadedError), self.shown.lock:  # it said so; the log holds it anyway
+            self.shown.flush(self.state.now_us())
 
     def _close_day(self) -> None:
         """When a day in Shanghai is over, commit to what was signed by then."""
@@ -239,6 +267,9 @@ class Server:
         return self._shielded(
             context, lambda: self.explainer.explain(data).SerializeToString(deterministic=True)
         )
+
+    def _reported(self, data: bytes, context: grpc.ServicerContext) -> bytes:
+        return self._shielded(context, lambda: self.reporter.report(data))
 
     def _answering(self) -> tuple[grpc.GenericRpcHandler, ...]:
         """Answer questions to the log on threads of their own, away from those that decide."""

@@ -13,6 +13,7 @@ from constraints.solve import Solution, solve
 from constraints.terms import Kind
 from ranker.audit.log import DecisionLog
 from ranker.audit.records import Record, record
+from ranker.audit.shown import Decided, Shown, ids_of
 from ranker.audit.viewers import Marked, ViewerKeys
 from ranker.clock import now_us as clock
 from ranker.facts.resolve import resolve
@@ -39,6 +40,7 @@ class RerankService:
         keys: key ring of page tokens.
         solver: fills slots; another is given only to test what a wrong one can do.
         now_us: clock, microseconds since 1970 (UTC).
+        shown: is told what each page decided, for those who report what was shown.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class RerankService:
         *,
         solver: Solver = solve,
         now_us: Callable[[], int] = clock,
+        shown: Shown | None = None,
     ) -> None:
+        self._shown = shown
         self.settings, self.state, self.log, self.keys = settings, state, log, keys
         self.solver, self.now_us = solver, now_us
         self.pace = Pace(settings.quality)
@@ -107,6 +111,8 @@ class RerankService:
         )
         viewer = self.viewers.mark(asked.viewer_id, now_us)
         sequence = self.log.append(_record(asked, placed, offer, viewer, reply, message))
+        if self._shown is not None:
+            self._shown.note(sequence, decision_id, Decided(now_us, ids_of(message)))
         reply.receipt.origin, reply.receipt.sequence = self.log.origin, sequence
         reply.decision.CopyFrom(message)
         reply.decision.citations.extend(citations)

@@ -1,3 +1,4 @@
+from ranker.v1 import exposure_pb2 as _exposure_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -91,6 +92,26 @@ class DecisionBody(_message.Message):
     request: bytes
     viewer_hmac: bytes
     def __init__(self, decision: _Optional[bytes] = ..., first_slot: _Optional[int] = ..., tail_ids: _Optional[_Iterable[str]] = ..., seam_unverified: _Optional[bool] = ..., facts_strict: _Optional[bool] = ..., request: _Optional[bytes] = ..., viewer_hmac: _Optional[bytes] = ...) -> None: ...
+
+class ExposureBody(_message.Message):
+    __slots__ = ("exposures", "duplicates", "unknown")
+    EXPOSURES_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATES_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    exposures: _containers.RepeatedCompositeFieldContainer[LoggedExposure]
+    duplicates: int
+    unknown: int
+    def __init__(self, exposures: _Optional[_Iterable[_Union[LoggedExposure, _Mapping]]] = ..., duplicates: _Optional[int] = ..., unknown: _Optional[int] = ...) -> None: ...
+
+class LoggedExposure(_message.Message):
+    __slots__ = ("exposure", "status", "decided_id")
+    EXPOSURE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_ID_FIELD_NUMBER: _ClassVar[int]
+    exposure: _exposure_pb2.Exposure
+    status: _exposure_pb2.ExposureStatus
+    decided_id: str
+    def __init__(self, exposure: _Optional[_Union[_exposure_pb2.Exposure, _Mapping]] = ..., status: _Optional[_Union[_exposure_pb2.ExposureStatus, str]] = ..., decided_id: _Optional[str] = ...) -> None: ...
 
 class ControlBody(_message.Message):
     __slots__ = ("before", "after", "note")

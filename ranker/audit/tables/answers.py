@@ -31,6 +31,7 @@ _LEFT_OUT: Final = {
 }
 HEADINGS: Final[dict[str, tuple[str, str]]] = {
     "instant_us": ("时间", "when"),
+    "shown_us": ("展示时间", "shown"),
     "first_us": ("首次", "first"),
     "last_us": ("末次", "last"),
     "day": ("日期", "day"),
@@ -43,6 +44,9 @@ HEADINGS: Final[dict[str, tuple[str, str]]] = {
     "first_screen": ("首屏", "first screen"),
     "state": ("状态", "state"),
     "outcome": ("结果", "outcome"),
+    "decided": ("应展示", "decided"),
+    "status": ("上报状态", "status"),
+    "outcomes": ("后续行为", "outcomes"),
     "candidate": ("候选编号", "candidate"),
     "by_candidate": ("让位于", "gave way to"),
     "title": ("片名", "title"),

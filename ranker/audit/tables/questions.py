@@ -135,6 +135,18 @@ SELECT CAST(s.date AS STRING) AS day, s.surface,
     sum(CASE WHEN s.state = 'reserved' THEN 1 ELSE 0 END) AS reserved,
     sum(CASE WHEN s.unregistered THEN 1 ELSE 0 END) AS unregistered
 FROM slots s WHERE {_WHEN} GROUP BY s.date, s.surface ORDER BY day, s.surface"""
+_SHOWN: Final = f"""
+SELECT s.shown_us, s.surface, s.decision_id, s.sequence, s.slot, s.first_screen, s.candidate,
+    s.decided, {_DOCUMENT}, s.status, s.outcomes
+FROM (
+    SELECT e.shown_us, s.surface, e.decision_id, e.sequence, s.slot, s.first_screen,
+        e.candidate, e.decided, e.status, e.outcomes, s.facts_revision
+    FROM exposures e JOIN slots s
+        ON s.decision_id = e.decision_id AND s.slot = s.first_slot + e.page_slot
+    WHERE {_WHEN} AND ($value = '' OR e.status = $value)
+    ORDER BY e.sequence DESC, s.slot LIMIT $rows
+) s {_NAMED}
+ORDER BY s.sequence DESC, s.slot"""
 _CONTROLS: Final = """
 SELECT s.instant_us, s.sequence, s.action, s.before, s.after, s.note FROM controls s
 WHERE s.date BETWEEN CAST($begin AS DATE) AND CAST($end AS DATE)
@@ -242,6 +254,12 @@ QUESTIONS: Final[dict[str, Question]] = {
         _FINDINGS, "放宽的软规则、影子规则的意见", "soft rules given up, shadow rules", _RULE_ID
     ),
     "days": Question(_DAYS, "每日每页面的决策与位置数", "decisions and slots by day and surface"),
+    "exposures": Question(
+        _SHOWN,
+        "实际展示（由调用方上报）；mismatched 为与决策不符",
+        "what was shown, as callers reported it; mismatched: not what was decided",
+        ("状态，如 mismatched", "status, e.g. mismatched"),
+    ),
     "controls": Question(
         _CONTROLS,
         "启停、策略与事实的更换",
