@@ -362,6 +362,15 @@ def test_no_change_of_what_is_packed_goes_unnoticed(
             assert packing.unpacked_part(path, 0, 100) == raw[:100]
 
 
+def test_a_file_of_one_frame_is_read_as_well() -> None:
+    raw = bytes(number * number % 251 for number in range(2_000))
+    small = zstandard.ZstdCompressor(3, write_checksum=True).compress(raw)
+    assert packing.unpacked(small) == raw
+    for broken in (small[:-1], small + small, small + b"x"):
+        with pytest.raises(ValueError, match=r"frames|decompressed"):
+            packing.unpacked(broken)
+
+
 DOCS = Path(__file__).parents[1] / "docs" / "decision-log.md"
 
 

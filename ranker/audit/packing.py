@@ -47,7 +47,7 @@ def unpacked(small: bytes) -> bytes:
         ValueError: it is not whole, or was changed.
     """
     if small[-4:] != _SEEKABLE.to_bytes(4, "little"):
-        return _chunk(small, -1)
+        return _one_frame(small)
     whole, at = [], 0
     for size, raw_size in _table(small):
         whole.append(_chunk(small[at : at + size], raw_size))
@@ -120,15 +120,25 @@ def _start(frame: bytes, count: int) -> bytes:
         raise ValueError("cannot be decompressed") from None
 
 
+def _one_frame(small: bytes) -> bytes:
+    reader = zstandard.ZstdDecompressor().decompressobj()
+    try:
+        raw = reader.decompress(small)
+    except zstandard.ZstdError:
+        raise ValueError("cannot be decompressed") from None
+    is_cut = len(raw) == CHUNK  # the first frame of several
+    if not reader.eof or reader.unused_data or is_cut or len(raw) > RAW_MAX:
+        raise ValueError("it has no table of its frames")
+    return raw
+
+
 def _chunk(frame: bytes, raw_size: int) -> bytes:
-    """Decompress a frame; of any size, in limits, where it is below 0."""
-    most = RAW_MAX if raw_size < 0 else raw_size
     try:
         raw = zstandard.ZstdDecompressor().decompress(
-            frame, max_output_size=most, allow_extra_data=False
+            frame, max_output_size=raw_size, allow_extra_data=False
         )
     except zstandard.ZstdError:
         raise ValueError("cannot be decompressed") from None
-    if raw_size >= 0 and len(raw) != raw_size:
+    if len(raw) != raw_size:
         raise ValueError("a frame is not as long as the table says")
     return raw
