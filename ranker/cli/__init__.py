@@ -23,6 +23,7 @@ from ranker.cli import (  # noqa: F401 -- they add their commands
     policy,
     reconcile,
     replay,
+    report,
     retention,
     schema,
     serve,

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from importlib.util import find_spec
@@ -41,6 +42,7 @@ class Asking:
         seconds: at most.
         threads: at most.
         sql: one SELECT.
+        values: of the names in it.
     """
 
     question: str = ""
@@ -52,6 +54,7 @@ class Asking:
     seconds: float = 30.0
     threads: int = 2
     sql: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     def task(self) -> tuple[str, dict[str, Any]]:
         """Return the SQL and its values.
@@ -61,7 +64,7 @@ class Asking:
         """
         self._check()
         if self.sql:
-            return self.sql, {}
+            return self.sql, dict(self.values)
         question = QUESTIONS[self.question]
         value = number_key(self.value) if self.question == "number" else self.value
         told = {

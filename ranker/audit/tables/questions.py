@@ -7,19 +7,19 @@ so many are wanted). Facts are those of the revision the decision was made by.
 import re
 from typing import Final, NamedTuple
 
-_WHEN: Final = (
+WHEN: Final = (
     "s.date BETWEEN CAST($begin AS DATE) AND CAST($end AS DATE)"
     " AND ($surface = '' OR s.surface = $surface)"
 )
-_NAMED: Final = """
+NAMED: Final = """
 LEFT JOIN candidates c ON c.candidate_id = s.candidate
     AND s.facts_revision >= c.from_revision AND s.facts_revision < c.until_revision
 LEFT JOIN subjects t ON t.subject_id = coalesce(c.subject_id, s.candidate)
     AND s.facts_revision >= t.from_revision AND s.facts_revision < t.until_revision"""
-_DOCUMENT: Final = "t.title, t.kind, t.document, t.document_number, t.document_status"
+DOCUMENT: Final = "t.title, t.kind, t.document, t.document_number, t.document_status"
 _SLOT: Final = f"""
     s.instant_us, s.surface, s.decision_id, s.sequence, s.slot, s.first_screen, s.state,
-    s.candidate, {_DOCUMENT}, s.unregistered, s.rule_ids, s.causes, s.sources, s.duties"""
+    s.candidate, {DOCUMENT}, s.unregistered, s.rule_ids, s.causes, s.sources, s.duties"""
 
 
 def _holds(names: str, value: str) -> str:
@@ -31,9 +31,9 @@ def _slots(where: str) -> str:
     """Ask for slots, the newest first; only those that are wanted get their names."""
     return f"""
 SELECT {_SLOT} FROM (
-    SELECT * FROM slots s WHERE {_WHEN} AND {where}
+    SELECT * FROM slots s WHERE {WHEN} AND {where}
     ORDER BY s.sequence DESC, s.slot LIMIT $rows
-) s {_NAMED}
+) s {NAMED}
 ORDER BY s.sequence DESC, s.slot"""
 
 
@@ -45,58 +45,58 @@ ids AS (
     SELECT c.candidate_id AS id FROM candidates c JOIN wanted w ON w.subject_id = c.subject_id
     UNION SELECT subject_id FROM wanted)
 SELECT {_SLOT} FROM (
-    SELECT * FROM slots s WHERE {_WHEN} AND s.candidate IN (SELECT id FROM ids)
-) s {_NAMED}
+    SELECT * FROM slots s WHERE {WHEN} AND s.candidate IN (SELECT id FROM ids)
+) s {NAMED}
 WHERE {which}
 ORDER BY s.sequence DESC, s.slot"""
 
 
 _FIRST_SCREEN: Final = f"""
-SELECT s.surface, s.candidate, {_DOCUMENT},
+SELECT s.surface, s.candidate, {DOCUMENT},
     sum(s.shown) AS shown, min(s.first_us) AS first_us, max(s.last_us) AS last_us
 FROM (
     SELECT s.surface, s.candidate, s.facts_revision, count(*) AS shown,
         min(s.instant_us) AS first_us, max(s.instant_us) AS last_us
-    FROM slots s WHERE {_WHEN} AND s.first_screen AND s.state = 'filled'
+    FROM slots s WHERE {WHEN} AND s.first_screen AND s.state = 'filled'
     GROUP BY s.surface, s.candidate, s.facts_revision
-) s {_NAMED}
-GROUP BY s.surface, s.candidate, {_DOCUMENT}
+) s {NAMED}
+GROUP BY s.surface, s.candidate, {DOCUMENT}
 ORDER BY shown DESC, s.surface, s.candidate, last_us DESC"""
 _BLOCKED: Final = f"""
-SELECT s.surface, s.candidate, {_DOCUMENT}, s.rule_ids, s.sources,
+SELECT s.surface, s.candidate, {DOCUMENT}, s.rule_ids, s.sources,
     sum(s.times) AS times, min(s.first_us) AS first_us, max(s.last_us) AS last_us
 FROM (
     SELECT s.surface, s.candidate, s.facts_revision, s.rule_ids, s.sources, count(*) AS times,
         min(s.instant_us) AS first_us, max(s.instant_us) AS last_us
     FROM blocked s
-    WHERE {_WHEN} AND ($value = '' OR {_holds("s.rule_ids", "$value")})
+    WHERE {WHEN} AND ($value = '' OR {_holds("s.rule_ids", "$value")})
     GROUP BY s.surface, s.candidate, s.facts_revision, s.rule_ids, s.sources
-) s {_NAMED}
-GROUP BY s.surface, s.candidate, {_DOCUMENT}, s.rule_ids, s.sources
+) s {NAMED}
+GROUP BY s.surface, s.candidate, {DOCUMENT}, s.rule_ids, s.sources
 ORDER BY times DESC, s.surface, s.candidate, s.rule_ids, last_us DESC"""
 _MOVES: Final = f"""
-SELECT s.instant_us, s.surface, s.decision_id, s.sequence, s.candidate, {_DOCUMENT},
+SELECT s.instant_us, s.surface, s.decision_id, s.sequence, s.candidate, {DOCUMENT},
     s.wanted_slot, s.slot, s.deciding_rule, s.cause, s.source AS sources, s.group_name,
     s.by_candidate
 FROM (
-    SELECT * FROM moves s WHERE {_WHEN} AND ($value = '' OR s.deciding_rule = $value)
+    SELECT * FROM moves s WHERE {WHEN} AND ($value = '' OR s.deciding_rule = $value)
     ORDER BY s.sequence DESC, s.wanted_slot, s.candidate LIMIT $rows
-) s {_NAMED}
+) s {NAMED}
 ORDER BY s.sequence DESC, s.wanted_slot, s.candidate"""
 _RULES: Final = f"""
 SELECT rule_id, outcome, cause, sources, sum(times) AS times FROM (
     SELECT s.deciding_rule AS rule_id, 'moved' AS outcome, s.cause, s.source AS sources,
         count(*) AS times
-    FROM moves s WHERE {_WHEN} AND s.deciding_rule IS NOT NULL
+    FROM moves s WHERE {WHEN} AND s.deciding_rule IS NOT NULL
     GROUP BY s.deciding_rule, s.cause, s.source
     UNION ALL
     SELECT s.rule_ids AS rule_id, 'shown' AS outcome, s.causes AS cause, s.sources,
         count(*) AS times
-    FROM slots s WHERE {_WHEN} AND s.rule_ids <> '' GROUP BY s.rule_ids, s.causes, s.sources
+    FROM slots s WHERE {WHEN} AND s.rule_ids <> '' GROUP BY s.rule_ids, s.causes, s.sources
     UNION ALL
     SELECT s.rule_ids AS rule_id, 'blocked' AS outcome, 'blocked' AS cause, s.sources,
         count(*) AS times
-    FROM blocked s WHERE {_WHEN} GROUP BY s.rule_ids, s.sources
+    FROM blocked s WHERE {WHEN} GROUP BY s.rule_ids, s.sources
 ) every
 GROUP BY rule_id, outcome, cause, sources
 ORDER BY times DESC, rule_id, outcome, cause, sources"""
@@ -107,24 +107,24 @@ FROM (
     SELECT * FROM (
         SELECT s.instant_us, s.surface, s.decision_id, s.sequence, s.facts_revision,
             'moved' AS outcome, s.candidate, s.wanted_slot, s.slot, s.cause, s.source AS sources
-        FROM moves s WHERE {_WHEN} AND s.deciding_rule = $value
+        FROM moves s WHERE {WHEN} AND s.deciding_rule = $value
         UNION ALL
         SELECT s.instant_us, s.surface, s.decision_id, s.sequence, s.facts_revision,
             'shown', s.candidate, NULL, s.slot, s.causes, s.sources
-        FROM slots s WHERE {_WHEN} AND {_holds("s.rule_ids", "$value")}
+        FROM slots s WHERE {WHEN} AND {_holds("s.rule_ids", "$value")}
         UNION ALL
         SELECT s.instant_us, s.surface, s.decision_id, s.sequence, s.facts_revision,
             'blocked', s.candidate, NULL, NULL, 'blocked', s.sources
-        FROM blocked s WHERE {_WHEN} AND {_holds("s.rule_ids", "$value")}
+        FROM blocked s WHERE {WHEN} AND {_holds("s.rule_ids", "$value")}
     ) every
     ORDER BY sequence DESC, outcome, slot NULLS LAST, candidate LIMIT $rows
-) s {_NAMED}
+) s {NAMED}
 ORDER BY s.sequence DESC, s.outcome, s.slot NULLS LAST, s.candidate"""
 _FINDINGS: Final = f"""
 SELECT s.surface, s.outcome, s.rule_id, s.level, s.group_name,
     count(*) AS times, sum(s.amount) AS amount,
     min(s.instant_us) AS first_us, max(s.instant_us) AS last_us
-FROM findings s WHERE {_WHEN} AND ($value = '' OR s.rule_id = $value)
+FROM findings s WHERE {WHEN} AND ($value = '' OR s.rule_id = $value)
 GROUP BY s.surface, s.outcome, s.rule_id, s.level, s.group_name
 ORDER BY times DESC, s.surface, s.outcome, s.rule_id, s.group_name NULLS LAST"""
 _DAYS: Final = f"""
@@ -134,18 +134,18 @@ SELECT CAST(s.date AS STRING) AS day, s.surface,
     sum(CASE WHEN s.state = 'empty' THEN 1 ELSE 0 END) AS empty,
     sum(CASE WHEN s.state = 'reserved' THEN 1 ELSE 0 END) AS reserved,
     sum(CASE WHEN s.unregistered THEN 1 ELSE 0 END) AS unregistered
-FROM slots s WHERE {_WHEN} GROUP BY s.date, s.surface ORDER BY day, s.surface"""
+FROM slots s WHERE {WHEN} GROUP BY s.date, s.surface ORDER BY day, s.surface"""
 _SHOWN: Final = f"""
 SELECT s.shown_us, s.surface, s.decision_id, s.sequence, s.slot, s.first_screen, s.candidate,
-    s.decided, {_DOCUMENT}, s.status, s.outcomes
+    s.decided, {DOCUMENT}, s.status, s.outcomes
 FROM (
     SELECT e.shown_us, s.surface, e.decision_id, e.sequence, s.slot, s.first_screen,
         e.candidate, e.decided, e.status, e.outcomes, s.facts_revision
     FROM exposures e JOIN slots s
         ON s.decision_id = e.decision_id AND s.slot = s.first_slot + e.page_slot
-    WHERE {_WHEN} AND ($value = '' OR e.status = $value)
+    WHERE {WHEN} AND ($value = '' OR e.status = $value)
     ORDER BY e.sequence DESC, s.slot LIMIT $rows
-) s {_NAMED}
+) s {NAMED}
 ORDER BY s.sequence DESC, s.slot"""
 _CONTROLS: Final = """
 SELECT s.instant_us, s.sequence, s.action, s.before, s.after, s.note FROM controls s

@@ -21,6 +21,10 @@ _TOLD: Final = (
     *("document_until", "recheck", "support", "support_list", "plan", "themes", "series"),
     *("provider", "program", "people", "room_grade", "anchor_grade", "restriction", "category"),
 )
+_MORE: Final = (
+    *("ai_generated", "ai_label", "minor_impact", "minors_pool"),
+    *("restriction_from", "restriction_until", "rated_on", "special_subjects"),
+)
 SUBJECTS: Final = Table(
     "subjects",
     head={},
@@ -30,6 +34,8 @@ SUBJECTS: Final = Table(
         "until_revision": "int",
         **dict.fromkeys(_TOLD, "text"),
         "number_key": "text",
+        "since_us": "int",
+        **dict.fromkeys(_MORE, "text"),
     },
 )
 CANDIDATES: Final = Table(
@@ -40,6 +46,28 @@ CANDIDATES: Final = Table(
         "from_revision": "int",
         "until_revision": "int",
         "subject_id": "text",
+    },
+)
+ALIASES: Final = Table(
+    "aliases",
+    head={},
+    row={"tag": "text", "from_revision": "int", "until_revision": "int", "theme": "text"},
+)
+_LISTED: Final = ("list", "member", "from", "until", "order_ref", "note")
+LISTINGS: Final = Table(
+    "listings",
+    head={},
+    row={
+        "listing_id": "text",
+        "from_revision": "int",
+        "until_revision": "int",
+        "since_us": "int",
+        "list": "text",
+        "member": "text",
+        "from_day": "text",
+        "until_day": "text",
+        "order_ref": "text",
+        "note": "text",
     },
 )
 RULES: Final = Table(
@@ -59,7 +87,7 @@ RULES: Final = Table(
 ARTICLES: Final = Table(
     "articles", head={}, row={"source": "text", "citation_zh": "text", "citation_en": "text"}
 )
-REGISTERS: Final = (SUBJECTS, CANDIDATES, RULES, ARTICLES)
+REGISTERS: Final = (SUBJECTS, CANDIDATES, RULES, ARTICLES, ALIASES, LISTINGS)
 """Every table made from something else than records."""
 
 
@@ -80,30 +108,38 @@ def write_registers(data_dir: Path, root: Path) -> tuple[File, ...]:
         sqlite3.Error: the fact store cannot be read.
     """
     subjects, candidates = [], []
-    for row in _changes(data_dir / "facts.sqlite", "subject"):
-        key, begins, ends, told = row
+    path = data_dir / "facts.sqlite"
+    for key, begins, ends, since_us, told in _changes(path, "subject"):
         number = number_key(told.get("document_number", ""))
-        subjects.append((key, begins, ends, *(told.get(name) for name in _TOLD), number))
-    for key, begins, ends, told in _changes(data_dir / "facts.sqlite", "candidate"):
+        first = (told.get(name) for name in _TOLD)
+        more = (told.get(name) for name in _MORE)
+        subjects.append((key, begins, ends, *first, number, since_us, *more))
+    for key, begins, ends, _, told in _changes(path, "candidate"):
         candidates.append((key, begins, ends, told.get("subject_id")))
+    tags = [(k, b, e, t.get("theme")) for k, b, e, _, t in _changes(path, "alias")]
+    entries = [
+        (key, begins, ends, since_us, *(told.get(name) for name in _LISTED))
+        for key, begins, ends, since_us, told in _changes(path, "listing")
+    ]
     rows = law_rows().items()
     articles = [(key, row.citation("zh"), row.citation("en")) for key, row in rows]
     rules = [row for policy in all_kept(data_dir) for row in _rules(policy)]
-    filled = zip(REGISTERS, (subjects, candidates, rules, articles), strict=True)
+    told_of = (subjects, candidates, rules, articles, tags, entries)
+    filled = zip(REGISTERS, told_of, strict=True)
     return tuple(write_register(root, table, told) for table, told in filled)
 
 
-def _changes(path: Path, entity: str) -> Iterator[tuple[str, int, int, dict[str, str]]]:
-    """Yield each state of each id: id, revisions it holds [from, until), columns."""
+def _changes(path: Path, entity: str) -> Iterator[tuple[str, int, int, int, dict[str, str]]]:
+    """Yield each state of each id: id, revisions it holds [from, until), since when, columns."""
     if not path.exists():
         return
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
     try:
         yield from (
-            (key, begins, ends or FOREVER, json.loads(after))
-            for key, begins, ends, after in db.execute(
+            (key, begins, ends or FOREVER, since_us, json.loads(after))
+            for key, begins, ends, since_us, after in db.execute(
                 "SELECT id, revision, lead(revision) OVER (PARTITION BY id ORDER BY revision),"
-                " after FROM change WHERE entity = ? ORDER BY id, revision",
+                " at_us, after FROM change WHERE entity = ? ORDER BY id, revision",
                 (entity,),
             )
         )

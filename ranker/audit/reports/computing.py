@@ -1,0 +1,140 @@
+"""Computes reports from the tables of the decision log."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from constraints.law import law_rows
+from ranker.audit.checkpoint import CHECKPOINT
+from ranker.audit.log import FOLDER
+from ranker.audit.reports.declared import Figure, Report, Section
+from ranker.audit.reports.oversight import AI, LIVE, MINORS, TAKEDOWN
+from ranker.audit.reports.pages import FIRST_SCREEN, PHASE_OUT, SUPPORT, THEMES
+from ranker.audit.tables.asking import Answer, Asking, ask
+
+REPORTS: Final[dict[str, Report]] = {
+    "first-screen": FIRST_SCREEN,
+    "phase-out": PHASE_OUT,
+    "themes": THEMES,
+    "support": SUPPORT,
+    "live": LIVE,
+    "takedown": TAKEDOWN,
+    "minors": MINORS,
+    "ai": AI,
+}
+ROWS_MAX: Final = 20_000  # LIMIT: rows of a section
+SECONDS_MAX: Final = 300.0  # LIMIT: of one section
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A figure with its value; it is missed where it is not what it must be."""
+
+    figure: Figure
+    value: float
+
+    @property
+    def is_missed(self) -> bool:
+        """Tell whether it must be something else."""
+        return self.figure.wants == "zero" and self.value != 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section with its rows and figures."""
+
+    section: Section
+    answer: Answer
+    figures: tuple[Counted, ...]
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A report.
+
+    Attributes:
+        name: of the report.
+        begin, end: days in Shanghai, both included; surface: empty for all.
+        parts: its sections.
+        checkpoint: what the log had signed at that moment, as it is published; empty for nothing.
+    """
+
+    name: str
+    report: Report
+    begin: date
+    end: date
+    surface: str
+    parts: tuple[Part, ...]
+    checkpoint: str
+
+    def citations(self, lang: str) -> list[str]:
+        """Return the acts and articles it answers to, in `zh` or `en`."""
+        known = law_rows()
+        return [known[source].citation(lang) for source in self.report.basis]
+
+    @property
+    def reach(self) -> Answer:
+        """An answer that says how far the tables reach."""
+        return self.parts[0].answer
+
+
+def compute(
+    data_dir: Path,
+    name: str,
+    begin: date,
+    end: date,
+    surface: str = "",
+    tick: Callable[[int], None] = lambda done: None,
+) -> Computed:
+    """Compute a report.
+
+    Args:
+        data_dir: its folder `query` is asked.
+        name: one of REPORTS.
+        begin: first day, in Shanghai.
+        end: last day.
+        surface: of this one alone, unless empty.
+        tick: told how many sections are done.
+
+    Raises:
+        RequestError: the days are not in order.
+        SettingsError: there are no tables, or a library is missing.
+        OverloadedError: it took too long or too much memory.
+    """
+    report, parts = REPORTS[name], []
+    for done, part in enumerate(_parts(data_dir, report, begin, end, surface), 1):
+        parts.append(part)
+        tick(done)
+    path = data_dir / FOLDER / CHECKPOINT
+    note = path.read_text(encoding="utf-8") if path.exists() else ""
+    return Computed(name, report, begin, end, surface, tuple(parts), note)
+
+
+def _parts(data_dir: Path, report: Report, begin: date, end: date, surface: str) -> Iterator[Part]:
+    values: dict[str, Any] = {
+        "begin": begin.isoformat(),
+        "end": end.isoformat(),
+        "surface": surface,
+    }
+
+    def asked(sql: str) -> Answer:
+        wanted = Asking(
+            sql=sql,
+            values={k: v for k, v in values.items() if f"${k}" in sql},
+            begin=begin,
+            end=end,
+            rows=ROWS_MAX,
+            seconds=SECONDS_MAX,
+        )
+        return ask(data_dir, wanted)
+
+    for section in report.sections:
+        answer, figures = asked(section.sql), tuple[Counted, ...]()
+        if section.figures:
+            told = ", ".join(f"{each.sql} AS f{at}" for at, each in enumerate(section.figures))
+            (row,) = asked(f"SELECT {told} FROM ({section.sql}) x").rows
+            counted = zip(section.figures, row, strict=True)
+            figures = tuple(Counted(figure, float(value or 0)) for figure, value in counted)
+        yield Part(section, answer, figures)
