@@ -7,7 +7,7 @@ from typing import Any, Final
 from ranker.audit.reports.declared import Chart
 from ranker.audit.tables.asking import Answer
 
-LABELS_MAX: Final = 20  # LIMIT: bars, the first of the rows
+LABELS_MAX: Final = 20  # LIMIT: bars, the longest first
 POINTS_MAX: Final = 520  # LIMIT: points of a line
 _WIDTH, _LEFT, _ROW = 680, 190, 22
 _HEIGHT, _FOOT = 220, 40
@@ -40,7 +40,7 @@ def _label(value: Any) -> str:
 
 
 def _bars(sums: dict[str, list[float]], legend: Sequence[str]) -> str:
-    shown = list(sums.items())[:LABELS_MAX]
+    shown = sorted(sums.items(), key=lambda one: -one[1][0])[:LABELS_MAX]
     most = max((value for _, values in shown for value in values), default=0) or 1
     each = _ROW * len(legend)
     parts, top = [], 26

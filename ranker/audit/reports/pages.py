@@ -98,6 +98,21 @@ ORDER BY e.shown_us DESC, e.decision_id, s.slot""",
         ),
     ),
 )
+
+
+def _weeks(by: str) -> str:
+    """Say in SQL what share of first screens unlicensed dramas had in each week."""
+    return f"""
+SELECT *, unlicensed / placed AS share FROM (
+    SELECT strftime(date_trunc('week', s.date), '%Y-%m-%d') AS week{by},
+        CAST(coalesce(sum(s.placed) FILTER (WHERE {LICENCE} = 'unlicensed'), 0) AS BIGINT)
+            AS unlicensed,
+        CAST(sum(s.placed) AS BIGINT) AS placed
+    FROM ({placed("s.first_screen", "s.date")}) s {NAMED}
+    WHERE {IS_DRAMA} GROUP BY 1{by}) s
+ORDER BY s.week{by}"""
+
+
 PHASE_OUT: Final = Report(
     "首屏无证微短剧占比曲线",
     "phase-out of unlicensed dramas from first screens",
@@ -107,18 +122,12 @@ PHASE_OUT: Final = Report(
             "weeks",
             "每周首屏占比",
             "share of first screens by week",
-            f"""
-SELECT strftime(date_trunc('week', s.date), '%Y-%m-%d') AS week, s.surface,
-    CAST(sum(s.placed) FILTER (WHERE {LICENCE} = 'unlicensed') AS BIGINT) AS unlicensed,
-    CAST(sum(s.placed) AS BIGINT) AS placed,
-    coalesce(sum(s.placed) FILTER (WHERE {LICENCE} = 'unlicensed'), 0) / sum(s.placed) AS share
-FROM ({placed("s.first_screen", "s.date")}) s {NAMED}
-WHERE {IS_DRAMA} GROUP BY 1, s.surface ORDER BY week, s.surface""",
+            _weeks(""),
             (
                 Figure(
                     "全期无证占比",
                     "unlicensed share over all",
-                    "coalesce(sum(unlicensed), 0) / sum(placed)",
+                    "sum(unlicensed) / sum(placed)",
                     is_share=True,
                 ),
                 Figure(
@@ -130,6 +139,7 @@ WHERE {IS_DRAMA} GROUP BY 1, s.surface ORDER BY week, s.surface""",
             ),
             Chart("line", "week", ("share",)),
         ),
+        Section("surfaces", "各页面每周占比", "the same by surface", _weeks(", s.surface")),
     ),
 )
 _TAGS: Final = "unnest(string_split(coalesce(nullif(t.themes, ''), ''), '|'))"

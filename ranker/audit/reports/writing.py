@@ -13,6 +13,7 @@ from ranker.audit.tables.parquet import MISSING
 
 _CELL_MAX: Final = 32_767  # LIMIT: characters of a cell of a worksheet
 _EXACT_MAX: Final = 10**15
+_LONG: Final = 24  # characters of a cell that may be broken anywhere
 WORDS: Final = {
     "zh": {
         "period": "期间：{begin} 至 {end}（北京时间）；页面：{surface}",
@@ -103,8 +104,8 @@ body{font:14px/1.6 "Noto Sans SC","PingFang SC","Microsoft YaHei",system-ui,sans
 color:#1c1c1c;margin:2rem auto;max-width:60rem;padding:0 1rem}h1{font-size:1.5rem;margin:0 0 .3rem}
 h2{font-size:1.1rem;margin:2rem 0 .5rem;border-bottom:2px solid #1f4e79;padding-bottom:.2rem}
 p{margin:.3rem 0}.meta{color:#555}table{border-collapse:collapse;width:100%;font-size:12px}
-th,td{border-bottom:1px solid #ddd;padding:.25rem .5rem;text-align:left;vertical-align:top;
-overflow-wrap:anywhere}th{background:#f1f4f7}td.n{text-align:right;white-space:nowrap;
+th,td{border-bottom:1px solid #ddd;padding:.25rem .5rem;text-align:left;vertical-align:top}
+td.l{overflow-wrap:anywhere}th.n{text-align:right}th{background:#f1f4f7}td.n{text-align:right;white-space:nowrap;
 font-variant-numeric:tabular-nums}.missed{color:#a40000;font-weight:600}
 .summary{font-size:14px}.summary td.n{font-size:1.2rem}
 svg{width:100%;max-width:680px;font-size:12px}pre{background:#f6f6f6;padding:.6rem;font-size:11px;
@@ -190,8 +191,10 @@ def _section(told: Part, lang: str) -> str:
     if section.chart:
         drawn = svg(section.chart, part.answer, dict(zip(part.answer.columns, names, strict=True)))
     rows = answers.shown(part.answer, lang)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    shares = [name == "share" for name in part.answer.columns]
+    body = "".join(f"<tr>{''.join(map(_cell, row, shares))}</tr>" for row in rows)
+    kinds = [' class="n"' if kind in ("int", "real") else "" for kind in _kinds(part)]
+    head = "".join(f"<th{k}>{escape(name)}</th>" for name, k in zip(names, kinds, strict=True))
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     more = f"<p>{words['more'].format(count=len(rows))}</p>" if part.answer.more else ""
     return (
@@ -201,9 +204,18 @@ def _section(told: Part, lang: str) -> str:
     )
 
 
-def _cell(value: Any) -> str:
+def _kinds(part: Part) -> list[str]:
+    """Return the type of each column as it is shown: an instant is text."""
+    told = part.answer.columns.items()
+    return ["text" if name.endswith("_us") else kind for name, kind in told]
+
+
+def _cell(value: Any, is_share: bool) -> str:
     if isinstance(value, str):
-        return f"<td>{escape(value)}</td>"
+        long = ' class="l"' if len(value) > _LONG else ""
+        return f"<td{long}>{escape(value)}</td>"
+    if is_share:
+        return f'<td class="n">{value:.2%}</td>'
     told = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"
     return f'<td class="n">{told}</td>'
 
