@@ -4,6 +4,8 @@ import json
 import re
 import zipfile
 from collections import Counter
+from datetime import date
+from functools import cache
 from html.parser import HTMLParser
 from math import isclose
 from pathlib import Path
@@ -14,7 +16,8 @@ import pytest
 
 from ranker.audit.checkpoint import CHECKPOINT
 from ranker.audit.log import FOLDER
-from ranker.audit.reports.computing import REPORTS
+from ranker.audit.reports.computing import REPORTS, Computed, compute
+from ranker.audit.reports.writing import as_page
 from ranker.audit.tables.rotating import rotate
 from ranker.v1 import decision_pb2 as out
 from ranker.v1 import exposure_pb2
@@ -100,12 +103,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@cache
 def report(folder: Path, name: str, *more: str) -> dict[str, Any]:
     days = ("--from", "2026-11-01", "--until", "2026-12-31")
     done = spawn("report", name, "--data-dir", folder, "--json", *days, *more)
     assert (done.code, done.err) == (0, "")
     told: dict[str, Any] = json.loads(done.out)
     return told
+
+
+@cache
+def computed(folder: Path, name: str) -> Computed:
+    return compute(folder, name, date(2026, 11, 1), date(2026, 12, 31))
 
 
 def figures(told: dict[str, Any]) -> dict[str, float]:
@@ -279,11 +288,8 @@ class _Page(HTMLParser):
 def test_a_page_stands_alone_and_its_figures_lead_to_their_rows(
     folder: Path, tmp_path: Path, lang: str
 ) -> None:
-    where = ("--data-dir", folder, "--lang", lang, "--from", "2026-11-01", "--until", "2026-12-31")
     for name in REPORTS:
-        path = tmp_path / f"{name}.html"
-        assert spawn("report", name, "--out", path, *where).code == 0
-        page, text = _Page(), path.read_text(encoding="utf-8")
+        page, text = _Page(), as_page(computed(folder, name), lang)
         page.feed(text)
         assert page.links, name
         assert {link.removeprefix("#") for link in page.links} <= page.ids
@@ -292,7 +298,11 @@ def test_a_page_stands_alone_and_its_figures_lead_to_their_rows(
         assert (folder / FOLDER / CHECKPOINT).read_text().splitlines()[0] in text
         for drawn in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
             ET.fromstring(drawn)
-    assert "<svg" in (tmp_path / "themes.html").read_text(encoding="utf-8")
+    path = tmp_path / "themes.html"
+    where = ("--data-dir", folder, "--lang", lang, "--from", "2026-11-01", "--until", "2026-12-31")
+    assert spawn("report", "themes", "--out", path, *where).code == 0
+    assert path.read_text(encoding="utf-8") == as_page(computed(folder, "themes"), lang)
+    assert "<svg" in path.read_text(encoding="utf-8")
 
 
 def test_a_workbook_has_a_sheet_a_section_linked_from_its_summary(
