@@ -25,6 +25,11 @@ class Settings(BaseSettings):
         data_dir: folder of the fact store, the decision log and the page-token key.
         policy_dir: folder whose `*.toml` files together are the policy.
         host, port: where gRPC listens; port 0 takes a free one.
+        workers: processes that serve on the port; each has a log of its own.
+        worker: which of them this process is; the supervisor sets it.
+        connection_age_s: a connection is asked to close after so long, and its client connects
+            anew, so that load spreads over workers; 0 for never. Running calls finish.
+        linger_s: how long a server that was told to stop says NOT_SERVING before it refuses calls.
         threads: calls decided at the same time.
         calls_max: LIMIT of calls running or waiting; more are refused at once.
         metrics_port: Prometheus endpoint on the same host; 0 for none.
@@ -67,6 +72,10 @@ class Settings(BaseSettings):
     policy_dir: Path = SHIPPED_POLICIES
     host: str = "127.0.0.1"
     port: Port = 50051
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    worker: Annotated[int, Field(ge=0, le=255)] = 0
+    connection_age_s: Annotated[int, Field(ge=0, le=86_400)] = 300
+    linger_s: Annotated[float, Field(ge=0, le=300)] = 0.0
     threads: Annotated[int, Field(ge=1, le=64)] = 4
     calls_max: Annotated[int, Field(ge=1, le=10_000)] = 128
     metrics_port: Port = 0

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
@@ -46,11 +47,16 @@ def note(message: str, **fields: Any) -> None:
 
 
 class _JsonLines(logging.Formatter):
+    def __init__(self, always: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._always = always
+
     def format(self, record: logging.LogRecord) -> str:
         line = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "message": record.getMessage(),
+            **self._always,
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
@@ -58,10 +64,16 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def log_as_json(stream: TextIO | None = None, level: int = logging.INFO) -> None:
-    """Send the log to a stream (standard error unless given) as JSON lines."""
+def log_as_json(stream: TextIO | None = None, level: int = logging.INFO, **always: Any) -> None:
+    """Send the log to a stream (standard error unless given) as JSON lines.
+
+    Args:
+        stream: where to.
+        level: of what is sent.
+        always: fields of every line.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_JsonLines())
+    handler.setFormatter(_JsonLines(always))
     log.handlers[:] = [handler]
     log.setLevel(level)
     log.propagate = False

@@ -9,14 +9,13 @@ import json
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from constraints.errors import OverloadedError, SettingsError
 from ranker.audit.checking import read_records
-from ranker.audit.log import FOLDER as LOG
 from ranker.audit.records import Stored
 from ranker.audit.segments import day_of, segments_of
 from ranker.telemetry import note
@@ -24,6 +23,7 @@ from ranker.v1 import decision_pb2 as out
 from ranker.v1 import exposure_pb2, log_pb2
 
 FILE: Final = "shown.sqlite"
+FOLLOW_S: Final = 0.1  # so much later another worker knows what was decided here
 NOTED_MAX: Final = 100_000  # LIMIT: decisions that wait in memory; behind them the log is read
 AGAIN: Final = 10_000  # records before the reach that are read again after a restart
 CATCH_UP_MAX: Final = 1_000_000  # LIMIT: records read from the log at a start
@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS decision (
 CREATE INDEX IF NOT EXISTS decision_at ON decision (at_us);
 CREATE TABLE IF NOT EXISTS report (digest BLOB PRIMARY KEY, at_us INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS report_at ON report (at_us);
-CREATE TABLE IF NOT EXISTS reach (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS reached (log TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -54,35 +54,48 @@ class Decided(NamedTuple):
 
 
 class Shown:
-    """The index of one log.
+    """The index of the logs of a data folder, each worker's view of it.
 
     Args:
-        data_dir: folder of the log and of the index.
+        data_dir: folder of the index; workers share it.
+        folder: of the log this worker writes.
         keep_s: how long decisions are known.
-        now_us: microseconds since 1970 (UTC).
+        clock: microseconds since 1970 (UTC).
 
     Raises:
         SettingsError: the file of the index can be neither opened nor made anew.
     """
 
-    def __init__(self, data_dir: Path, keep_s: int, now_us: int) -> None:
-        self._folder, self._keep_us = data_dir / LOG, keep_s * 1_000_000
+    def __init__(self, data_dir: Path, folder: Path, keep_s: int, clock: Callable[[], int]) -> None:
+        self._folder, self._keep_us = folder, keep_s * 1_000_000
+        self._log = folder.parent.name if folder.parent != data_dir else ""
         self._noted: deque[tuple[int, str, Decided]] = deque(maxlen=NOTED_MAX)
         self._seen_sequence = 0  # of the newest decision noted at the last flush
         self.lock = threading.Lock()
+        self._clock, self._stop = clock, threading.Event()
         self._db = _opened(data_dir / FILE)
-        self._catch_up(now_us)
+        self._catch_up(clock())
+        self._thread = threading.Thread(target=self._follow, name="shown", daemon=True)
+        self._thread.start()
+
+    def _follow(self) -> None:
+        """Write behind the replies, so that other workers know what was decided here."""
+        while not self._stop.wait(FOLLOW_S):
+            if self._noted:
+                with self.lock, suppress(OverloadedError):  # it said so; the log holds it anyway
+                    self.flush()
 
     def note(self, sequence: int, decision_id: str, decided: Decided) -> None:
         """Note a decision that was recorded; it is written later."""
         self._noted.append((sequence, decision_id, decided))
 
-    def flush(self, now_us: int) -> None:
+    def flush(self) -> None:
         """Write what was noted, and forget what is too old. The lock must be held.
 
         Raises:
             OverloadedError: the index cannot be written.
         """
+        now_us = self._clock()
         if len(self._noted) == NOTED_MAX:  # some fell out
             self._catch_up(now_us)
         rows = [self._noted.popleft() for _ in range(len(self._noted))]
@@ -132,6 +145,8 @@ class Shown:
 
     def close(self) -> None:
         """Write what was noted, and close the file."""
+        self._stop.set()
+        self._thread.join()
         with self.lock, suppress(sqlite3.Error):
             rows = [(key, one) for _, key, one in self._noted]
             self._write(rows, (), max((row[0] for row in self._noted), default=0))
@@ -149,9 +164,9 @@ class Shown:
             self._db.executemany("INSERT OR IGNORE INTO decision VALUES (?, ?, ?)", told)
             self._db.executemany("INSERT OR IGNORE INTO report VALUES (?, ?)", reports)
             self._db.execute(
-                "INSERT INTO reach VALUES (1, ?)"
+                "INSERT INTO reached VALUES (?, ?)"
                 " ON CONFLICT DO UPDATE SET last = max(last, excluded.last)",
-                (last,),
+                (self._log, last),
             )
         except sqlite3.Error:
             self._db.execute("ROLLBACK")
@@ -160,7 +175,7 @@ class Shown:
 
     def _catch_up(self, now_us: int) -> None:
         """Read what the index lacks from the log."""
-        row = self._db.execute("SELECT last FROM reach").fetchone()
+        row = self._db.execute("SELECT last FROM reached WHERE log = ?", (self._log,)).fetchone()
         reach = row[0] if row else 0
         first = max(reach - AGAIN, _first_since(self._folder, now_us - self._keep_us))
         decisions, reports = list[tuple[str, Decided]](), list[tuple[bytes, int]]()

@@ -30,6 +30,7 @@ from ranker.facts.store import FactStore
 from ranker.page_view import PageView
 from ranker.request_file import parse_request
 from ranker.serving.server import Server
+from ranker.serving.workers import Supervisor
 from ranker.settings import Settings
 from ranker.telemetry import log_as_json
 from ranker.v1 import rerank_pb2 as pb
@@ -44,11 +45,19 @@ def serve(
     data_dir: DataDir = None,
     policy_dir: PolicyDir = None,
     metrics_port: Annotated[int | None, typer.Option(help="Prometheus; 0 for none.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; one unless given.")] = None,
 ) -> None:
-    """Serve Rerank over gRPC until told to stop. Settings: SLOTWARDEN_… variables."""
+    """Serve Rerank over gRPC until told to stop. Settings: SLOTWARDEN_… variables.
+
+    With several workers, SIGHUP restarts one after the other while the others serve.
+    """
     log_as_json()
-    given = {"port": port, "data_dir": data_dir, "policy_dir": policy_dir}
-    server = Server(settings_with(**given, metrics_port=metrics_port))
+    given = {"port": port, "data_dir": data_dir, "policy_dir": policy_dir, "workers": workers}
+    settings = settings_with(**given, metrics_port=metrics_port)
+    if settings.workers > 1:
+        Supervisor(settings).run()
+        return
+    server = Server(settings)
     stop = _stop_asked()
     server.start()
     _await(stop)

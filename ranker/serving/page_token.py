@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -51,7 +52,9 @@ def load_keys(data_dir: Path) -> list[bytes]:
         file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(file, "w") as new:
             new.write(secrets.token_hex(32) + "\n")
-        unfinished.rename(path)  # a key file is there whole, or not at all
+        with suppress(FileExistsError):  # another process was faster
+            os.link(unfinished, path)  # a key file is there whole, or not at all
+        unfinished.unlink()
     lines = path.read_text(encoding="utf-8").split()
     if not lines or not all(re.fullmatch(r"[0-9a-f]{64}", line) for line in lines):
         raise SettingsError(f"{path.name}: must hold keys of 64 hex digits, one a line")

@@ -50,7 +50,7 @@ class Reporter:
         exposures = _parsed(data)
         now_us = self.now_us()
         with self._shown.lock:  # of two that report the same, one is the first
-            self._shown.flush(now_us)
+            self._shown.flush()
             statuses, body, digests = self._judged(exposures, now_us)
             reply = pb.ReportResponse(statuses=statuses)
             if body.exposures or body.unknown:

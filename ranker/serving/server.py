@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent import futures
-from contextlib import suppress
 from typing import Any, Final, TypeVar
 from wsgiref.simple_server import WSGIServer
 
@@ -17,6 +16,7 @@ from constraints.errors import GovernanceError, OverloadedError, SettingsError
 from constraints.govern import Solver
 from constraints.solve import solve
 from ranker.audit.log import DecisionLog
+from ranker.audit.logs import home_of, homes_of
 from ranker.audit.manifest import commit_to
 from ranker.audit.sealing import Sealer
 from ranker.audit.shown import Shown
@@ -46,7 +46,6 @@ _WIRE_BYTES_MAX: Final = 8 * 1024 * 1024  # LIMIT: above it gRPC refuses before 
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", _WIRE_BYTES_MAX),
     ("grpc.max_metadata_size", 16_384),
-    ("grpc.so_reuseport", 0),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
 )
@@ -108,17 +107,23 @@ class Server:
     def __init__(self, settings: Settings, *, solver: Solver = solve) -> None:
         self.settings = settings
         self.state = State(settings)
-        self.log = DecisionLog(settings.data_dir, settings.durability)
+        home = home_of(settings.data_dir, settings.worker)
+        self.log = DecisionLog(home, settings.durability)
         keys = load_keys(settings.data_dir)
         self.shown = self._opened(
-            lambda: Shown(settings.data_dir, 2 * settings.exposure_s_max, self.state.now_us())
+            lambda: Shown(
+                settings.data_dir,
+                self.log.folder,
+                2 * settings.exposure_s_max,
+                self._now_us,
+            )
         )
         self.service = RerankService(
             settings, self.state, self.log, keys, solver=solver, shown=self.shown
         )
         self.reporter = Reporter(self.log, self.shown, settings.exposure_s_max)
         self.books = Books(self.log, self.state)
-        self.sealer = self._opened(lambda: Sealer(self.log, settings.data_dir))
+        self.sealer = self._opened(lambda: Sealer(self.log, home))
         self.health = health.HealthServicer(False, _WATCHES)
         self._metrics: WSGIServer | None = None
         self._stopped = threading.Event()
@@ -126,7 +131,7 @@ class Server:
         self._day = day_at(self.state.now_us())
         self._grpc = grpc.server(
             _Pool(settings.threads, settings.calls_max),
-            options=_OPTIONS,
+            options=_options(settings),
             maximum_concurrent_rpcs=settings.calls_max + _STREAMS_MAX,
         )
         self.explainer = Explainer(settings, self.state, keys)
@@ -181,6 +186,7 @@ class Server:
             return
         self._stopped.set()
         self._say(serving=False)
+        time.sleep(self.settings.linger_s)  # probes and balancers look elsewhere first
         self._grpc.stop(self.settings.drain_s).wait()
         self.state.stop()
         self.service.certifier.stop()
@@ -210,7 +216,6 @@ class Server:
         if fit:
             self.books.write(self.state.in_use())
             self._seal()
-            self._index()
             self._close_day()
 
     def _opened(self, opening: Callable[[], Opened]) -> Opened:
@@ -227,10 +232,8 @@ class Server:
         except OSError as error:
             alarm("LOG_UNSEALED", "the decision log cannot be signed", fault=str(error))
 
-    def _index(self) -> None:
-        """Write behind the replies what they decided."""
-        with suppress(OverloadedError), self.shown.lock:  # it said so; the log holds it anyway
-            self.shown.flush(self.state.now_us())
+    def _now_us(self) -> int:
+        return self.state.now_us()
 
     def _close_day(self) -> None:
         """When a day in Shanghai is over, commit to what was signed by then."""
@@ -238,7 +241,8 @@ class Server:
         if day == self._day:
             return
         try:
-            commit_to([self.settings.data_dir])
+            if self.settings.worker == 0:  # for all of them
+                commit_to(homes_of(self.settings.data_dir))
             self._day = day
         except (ValueError, OSError, GovernanceError) as error:
             alarm("NO_MANIFEST", "the day's manifest was not recorded", fault=str(error))
@@ -312,6 +316,17 @@ class Server:
             self._say(serving=False)
         if not isinstance(error, GovernanceError) or reason == "VERIFY_FAILED":
             alarm(reason, "a call failed through our own fault", fault=repr(error))
+
+
+def _options(settings: Settings) -> tuple[tuple[str, int], ...]:
+    """Return gRPC's options: workers share a port, and clients move between them."""
+    age: tuple[tuple[str, int], ...] = ()
+    if settings.connection_age_s:
+        age = (
+            ("grpc.max_connection_age_ms", settings.connection_age_s * 1000),
+            ("grpc.max_connection_age_grace_ms", int(settings.drain_s * 1000) + 1),
+        )
+    return (*_OPTIONS, *age, ("grpc.so_reuseport", int(settings.workers > 1)))
 
 
 def _handler(service: str, method: str, call: Any) -> grpc.GenericRpcHandler:

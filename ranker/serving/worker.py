@@ -1,0 +1,34 @@
+"""One worker of several: `python -m ranker.serving.worker`, started by the supervisor alone."""
+
+import os
+import signal
+import threading
+
+from ranker.serving.server import Server
+from ranker.serving.workers import READY_FD
+from ranker.settings import Settings
+from ranker.telemetry import log_as_json
+
+AWAKE_S = 0.5  # a signal may reach any thread, and its handler runs when the main one wakes
+
+
+def main() -> None:
+    """Serve until told to stop, or until the supervisor is gone."""
+    settings, parent = Settings(), os.getppid()
+    log_as_json(worker=settings.worker)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    server = Server(settings)
+    server.start()
+    with os.fdopen(int(os.environ[READY_FD]), "wb") as ready:
+        ready.write(b"1")
+    while not stop.wait(AWAKE_S):
+        if os.getppid() != parent:  # nobody would ever stop us
+            break
+    server.stop()
+
+
+if __name__ == "__main__":
+    main()
