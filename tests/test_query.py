@@ -265,7 +265,7 @@ def test_the_database_itself_is_locked(data_dir: Path) -> None:
 
     manifest = Manifest.load(data_dir / TABLES)
     assert manifest is not None
-    db = opened(data_dir / TABLES, manifest, 1, 256)
+    db = opened({data_dir / TABLES: manifest}, 1, 256)
     for sql in [*HOSTILE[:6], HOSTILE[7], HOSTILE[9], *HOSTILE[11:13], *HOSTILE[16:20]]:
         with pytest.raises(duckdb.Error):
             db.execute(sql.format(root=data_dir / TABLES))

@@ -23,6 +23,9 @@ from ranker.v1 import rerank_pb2 as pb
 from tests.commands import SLOTWARDEN, spawn
 from tests.serving import METHOD, fill, request
 
+REPEATED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+"""What a server that is being stopped says of calls it had no time for."""
+
 
 class Fleet:
     """A supervisor and its workers, and the lines they wrote."""
@@ -82,7 +85,7 @@ def call(address: str, retries: int = 0, **fields: Any) -> pb.RerankResponse:
                 data = request(**fields).SerializeToString()
                 return pb.RerankResponse.FromString(channel.unary_unary(METHOD)(data, timeout=10))
             except grpc.RpcError as error:
-                if not left or error.code() != grpc.StatusCode.UNAVAILABLE:
+                if not left or error.code() not in REPEATED:
                     raise
                 time.sleep(0.05)
     raise AssertionError("unreachable")
@@ -119,7 +122,7 @@ class Load:
             try:
                 reply = pb.RerankResponse.FromString(rerank(data, timeout=10))
             except grpc.RpcError as error:
-                if not left or error.code() != grpc.StatusCode.UNAVAILABLE:
+                if not left or error.code() not in REPEATED:
                     self.failed.append(f"{error.code().name}: {error.details()}")
                     return
                 time.sleep(0.1)
@@ -155,12 +158,45 @@ def test_workers_share_a_port_and_each_keeps_its_books(tmp_path: Path) -> None:
     assert len(logs) == 2
     assert all(logs), "the kernel spreads connections"
     assert set(ids) == logs[0] | logs[1]
+    ask_of_all_logs(tmp_path, ids)
     assert sum(map(len, logs)) == 40
     sound(tmp_path)
     for home in homes_of(tmp_path):
         (run,) = runs(read_records(home / FOLDER))
         assert (run.balances, run.is_ended) == (True, True)
     assert {line.get("worker") for line in served.lines} == {None, 0, 1}
+
+
+def ask_of_all_logs(data_dir: Path, ids: list[str]) -> None:
+    """Every command sees the logs of all workers."""
+    where = ("--data-dir", data_dir)
+    told = json.loads(spawn("audit", "fsck", *where, "--json").out)
+    assert told["decisions"] + told["logs"][0]["decisions"] == len(ids)
+    assert "worker-1/" in spawn("audit", "tail", "-n", "100", *where).out
+    replayed = json.loads(spawn("replay", *where, "--json").out)
+    assert replayed["verdicts"]["EXACT"] == len(ids)
+    books = json.loads(spawn("audit", "reconcile", *where, "--json").out)
+    assert sum(run["answered"] for run in books["runs"]) == len(ids)
+    for is_rotated in (False, True):
+        for decision_id in ids[:8]:
+            shown = json.loads(spawn("audit", "show", decision_id, *where).out)
+            assert shown["envelope"]["decisionId"] == decision_id
+        if not is_rotated:
+            assert spawn("audit", "rotate", *where).code == 0
+    second = json.loads(spawn("audit", "show", "worker-1/2", *where).out)["envelope"]
+    assert second["decisionId"] in ids
+    asked = ("--sql", "SELECT DISTINCT decision_id FROM slots", "--json")
+    rows = json.loads(spawn("audit", "query", *asked, *where).out)["rows"]
+    assert {row["decision_id"] for row in rows} == set(ids)
+    notes = json.loads(spawn("audit", "manifest", *where, "--json").out)["checkpoints"]
+    assert len(notes) == 2
+    out = data_dir / "bundle"
+    assert spawn("audit", "export", second["decisionId"], "--out", out, *where).code == 0
+    assert spawn("audit", "verify", out).code == 0
+    mixed = (next(iter(each)) for each in decided(data_dir))
+    told_of = spawn("audit", "export", *mixed, "--out", data_dir / "two", *where).fault()
+    assert "they stand in 2 logs" in told_of
+    assert "has no log here" in spawn("audit", "show", "worker-7/1", *where).fault()
 
 
 def test_a_report_may_reach_another_worker_than_decided(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What questions to the decision log cost: rotation, each canned question, a look-up by id.
+"""What questions to the decision log cost: rotation, each question, a look-up, pages meanwhile.
 
 A pool of pages is decided by the engine; the log gets them again and again, each time with an id
 and an instant of its own, over a week. `python -m loadtests.bench.query --help`
@@ -6,15 +6,19 @@ and an instant of its own, over a week. `python -m loadtests.bench.query --help`
 
 import argparse
 import json
+import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
+import grpc
 import numpy as np
 from rich.progress import track
 
@@ -30,6 +34,7 @@ from ranker.audit.tables.questions import QUESTIONS
 from ranker.audit.tables.rotating import rotate
 from ranker.facts.importing import import_csv
 from ranker.facts.store import FactStore
+from ranker.serving.server import SERVICE
 from ranker.v1 import log_pb2
 
 DAYS: Final = 7
@@ -39,6 +44,9 @@ CATALOGUE: Final = 10_000
 LOOKUPS: Final = 200
 QUERY_MAX_S: Final = 2.0
 LOOKUP_MAX_MS: Final = 10.0
+SERVED_RATIO_MAX: Final = 1.2
+CALLS: Final = 1_500  # of a lap
+LAPS: Final = 5
 SURFACES: Final = ("home", "home", "home", "theatre", "live")
 
 
@@ -90,7 +98,8 @@ def _measured(folder: Path, asked: argparse.Namespace) -> list[Figure]:
     rotate(data_dir, workers=asked.workers)
     figures.append(Figure("rotation once more", time.perf_counter() - begun, "s"))
     figures += _questions(data_dir)
-    return figures + list(_lookups(data_dir, asked.decisions))
+    figures += _lookups(data_dir, asked.decisions)
+    return figures + list(_served(data_dir, asked.candidates, asked.slots))
 
 
 def _decide(folder: Path, candidates: int, slots: int) -> None:
@@ -184,6 +193,70 @@ def _lookups(data_dir: Path, decisions: int) -> Iterator[Figure]:
         spent.append((time.perf_counter() - begun) * 1_000)
     yield Figure(f"look-up by id, p50 of {len(ids)}", float(np.median(spent)), "ms")
     yield Figure("p99", float(np.percentile(spent, 99)), "ms", most=LOOKUP_MAX_MS)
+
+
+def _served(data_dir: Path, candidates: int, slots: int) -> Iterator[Figure]:
+    """Call a server alone, and while one question after the other is asked: laps in turn."""
+    with FactStore(data_dir) as store:
+        ids = np.array([int(key) for key in store.titles()], np.uint64)
+    rng, alone, queried = np.random.default_rng(5), list[float](), list[float]()
+    pages = [
+        titles.request(rng, rng.choice(ids, candidates, replace=False), slots) for _ in range(CALLS)
+    ]
+    with _server(data_dir) as address, grpc.insecure_channel(address) as channel:
+        call: Any = channel.unary_unary(f"/{SERVICE}/Rerank")
+        _lap(call, pages)
+        for _ in range(LAPS):
+            alone.append(_lap(call, pages))
+            with _asking(data_dir):
+                queried.append(_lap(call, pages))
+    yield Figure("p50 of Rerank, alone", float(np.median(alone)), "ms")
+    told = "ratio while questions are asked"
+    yield Figure(told, float(np.median(queried) / np.median(alone)), "", most=SERVED_RATIO_MAX)
+
+
+def _lap(call: Any, pages: list[bytes]) -> float:
+    """Return the median time of calls, milliseconds."""
+    spent = []
+    for page in pages:
+        begun = time.perf_counter()
+        call(page, timeout=10)
+        spent.append((time.perf_counter() - begun) * 1_000)
+    return float(np.median(spent))
+
+
+@contextmanager
+def _asking(data_dir: Path) -> Iterator[None]:
+    """Ask the dearest questions, one after the other, until the lap is over."""
+    over = threading.Event()
+
+    def ask_on() -> None:
+        while not over.is_set():
+            for name in ("first-screen", "blocked", "rules"):
+                ask(data_dir, Asking(name))
+
+    asker = threading.Thread(target=ask_on)
+    asker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        asker.join()
+
+
+@contextmanager
+def _server(data_dir: Path) -> Iterator[str]:
+    command = [str(Path(sys.executable).with_name("slotwarden")), "serve", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--data-dir", str(data_dir)], stderr=subprocess.PIPE, encoding="utf-8"
+    ) as process:
+        assert process.stderr is not None
+        try:
+            told = (json.loads(line) for line in process.stderr)
+            yield next(str(line["address"]) for line in told if line["message"] == "serving")
+        finally:
+            process.terminate()
+            process.communicate()
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ FILE: Final = "shown.sqlite"
 FOLLOW_S: Final = 0.1  # so much later another worker knows what was decided here
 NOTED_MAX: Final = 100_000  # LIMIT: decisions that wait in memory; behind them the log is read
 AGAIN: Final = 10_000  # records before the reach that are read again after a restart
-CATCH_UP_MAX: Final = 1_000_000  # LIMIT: records read from the log at a start
+CATCH_UP_MAX: Final = 100_000  # LIMIT: records read from the log at a start
 PRUNED_MAX: Final = 5_000  # LIMIT: rows of each table taken away at a time
 ANYTHING: Final = None
 """In place of an id: the caller filled the slot itself, and did not say with what."""

@@ -17,7 +17,7 @@ from ranker.audit.records import Stored, unpack
 from ranker.audit.segments import compact as compacted
 from ranker.audit.segments import segments_of
 from ranker.audit.standalone import verify as verifier
-from ranker.cli.records import log_folder, not_whole, numbers_of, whole
+from ranker.cli.records import located, log_folders, not_whole, whole
 from ranker.cli.shared import (
     Bar,
     DataDir,
@@ -28,6 +28,7 @@ from ranker.cli.shared import (
     console,
     fail,
     print_json,
+    settings_with,
 )
 from ranker.clock import in_shanghai
 from ranker.v1 import decision_pb2, log_pb2, rerank_pb2
@@ -68,16 +69,23 @@ _BODIES: Final[dict[int, Any]] = {
 @audit_app.command()
 def fsck(data_dir: DataDir = None, lang: Lang = Language.ZH, as_json: Json = False) -> None:
     """Check every byte of the log: lengths, checksums, numbers, digests. Fails on any fault."""
-    folder = log_folder(data_dir)
-    size = sum(path.stat().st_size for path in segments_of(folder))
-    with Bar(folder.name, size) as tick:
-        found = check(folder, tick)
+    checked = {}
+    for folder in log_folders(data_dir):
+        size = sum(path.stat().st_size for path in segments_of(folder))
+        with Bar(folder.parent.name, size) as tick:
+            checked[folder] = check(folder, tick)
+    found = [
+        {"log": folder, **one._asdict(), "faults": [fault._asdict() for fault in one.faults]}
+        for folder, one in checked.items()
+    ]
     if as_json:
-        faults = [fault._asdict() for fault in found.faults]
-        print_json(found._asdict() | {"faults": faults})
+        print_json(found[0] | {"logs": found[1:]})
     else:
-        _say(found, lang)
-    if found.faults:
+        for folder, one in checked.items():
+            if len(checked) > 1:
+                print(folder)
+            _say(one, lang)
+    if any(one.faults for one in checked.values()):
         raise typer.Exit(1)
 
 
@@ -110,9 +118,12 @@ def _fault(fault: Fault, lang: Language) -> str:
 @audit_app.command()
 def compact(data_dir: DataDir = None, lang: Lang = Language.ZH, as_json: Json = False) -> None:
     """Compress the segments that are no longer written; records and proofs stay what they are."""
-    folder = log_folder(data_dir)
-    with Bar(folder.name, sum(path.stat().st_size for path in segments_of(folder))) as tick:
-        before, after = compacted(folder, tick)
+    before = after = 0
+    for folder in log_folders(data_dir):
+        size = sum(path.stat().st_size for path in segments_of(folder))
+        with Bar(folder.parent.name, size) as tick:
+            was, now = compacted(folder, tick)
+        before, after = before + was, after + now
     if as_json:
         print_json({"bytes_before": before, "bytes_after": after})
     else:
@@ -133,8 +144,7 @@ def prove(
     as_json: Json = False,
 ) -> None:
     """Print what proves a record: index, path and signed checkpoint (c2sp.org/tlog-proof)."""
-    folder = log_folder(data_dir)
-    (sequence,) = numbers_of(folder, [which])
+    folder, (sequence,) = located(data_dir, [which])
     try:
         proof = Prover(folder.parent, is_cosigned=cosigned).proof(sequence)
     except (ValueError, OSError) as error:
@@ -155,13 +165,13 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write an evidence bundle: records, proofs, key, and a verifier that needs nothing of ours."""
-    folder = log_folder(data_dir)
     if out.exists():
         fail(f"{out}: is there already")
-    sequences = numbers_of(folder, which)
+    folder, sequences = located(data_dir, which)
     try:
         prover = Prover(folder.parent, is_cosigned=cosigned)
-        note_at_desk(folder.parent, "export", "", prover.checkpoint.text, _named(sequences))
+        where = settings_with(data_dir=data_dir).data_dir
+        note_at_desk(where, "export", "", prover.checkpoint.text, _named(sequences))
         count = write_bundle(prover, sequences, out)
     except (ValueError, OSError) as error:
         fail(str(error))
@@ -200,8 +210,7 @@ def show(
     as_json: Json = True,
 ) -> None:
     """Print a record as JSON: its envelope, and what it says."""
-    folder = log_folder(data_dir)
-    (sequence,) = numbers_of(folder, [which])
+    folder, (sequence,) = located(data_dir, [which])
     frame = Lookup(folder.parent).by_sequence(sequence)
     if frame is None:
         fail(f"`{quoted(which)}` is no record of this log")
@@ -224,6 +233,13 @@ def _told(stored: Stored) -> dict[str, Any]:
     return told
 
 
+def _last(folder: Path, count: int) -> list[log_pb2.Envelope]:
+    try:
+        return [one.envelope for one in last_records(folder, count)]
+    except (ValueError, OSError) as error:
+        not_whole(folder, error)
+
+
 @audit_app.command()
 def tail(
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=TAIL_MAX)] = 20,
@@ -232,24 +248,25 @@ def tail(
     as_json: Json = False,
 ) -> None:
     """Show the last records of the log."""
-    folder = log_folder(data_dir)
-    try:
-        last = [one.envelope for one in last_records(folder, count)]
-    except (ValueError, OSError) as error:
-        not_whole(folder, error)
+    folders = log_folders(data_dir)
+    found = [(folder, one) for folder in folders for one in _last(folder, count)]
+    found.sort(key=lambda one: one[1].instant_us)  # one log stands in the order of its numbers
+    found = found[-count:]
     if as_json:
-        print_json([MessageToDict(one, preserving_proto_field_name=True) for one in last])
+        told = [one for _, one in found]
+        print_json([MessageToDict(one, preserving_proto_field_name=True) for one in told])
         return
     table = Table(box=None, pad_edge=False)
     for heading in _TOLD[lang]["headings"]:
         table.add_column(heading, overflow="fold")
-    for one in last:
+    for folder, one in found:
+        home = f"{folder.parent.name}/" if folder != folders[0] else ""
         when = in_shanghai(one.instant_us)
         kind = log_pb2.RecordKind.Name(one.kind).removeprefix("RECORD_KIND_").lower()
         counts = (one.filled_count, one.empty_count, one.blocked_count, one.moved_count)
         is_decision = one.kind == log_pb2.RECORD_KIND_DECISION
         cells = (
-            str(one.sequence),
+            f"{home}{one.sequence}",
             f"{when:%Y-%m-%d %H:%M:%S.%f}"[:-3],
             f"{kind} {one.action}".rstrip(),
             one.surface,

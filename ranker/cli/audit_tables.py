@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ranker.audit.log import FOLDER
+from ranker.audit.logs import homes_of
 from ranker.audit.segments import segments_of
 from ranker.audit.tables import answers, asking
 from ranker.audit.tables.questions import QUESTIONS
-from ranker.audit.tables.rotating import WORKERS_MAX, rotate
+from ranker.audit.tables.rotating import WORKERS_MAX, added, rotate
 from ranker.cli.shared import (
     Bar,
     DataDir,
@@ -75,8 +76,11 @@ def rotate_(
 ) -> None:
     """Put what the log holds since the last time into tables for `audit query`."""
     folder = settings_with(data_dir=data_dir).data_dir
-    with Bar("rotate", len(segments_of(folder / FOLDER))) as tick:
-        done = rotate(folder, workers=workers, rebuild=rebuild, tick=tick)
+    each = []
+    for home in homes_of(folder) or [folder]:
+        with Bar(home.name, len(segments_of(home / FOLDER))) as tick:
+            each.append(rotate(folder, home, workers=workers, rebuild=rebuild, tick=tick))
+    done = added(each)
     if as_json:
         print_json(done._asdict())
         return

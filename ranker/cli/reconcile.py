@@ -14,11 +14,12 @@ from ranker.audit.checking import read_records
 from ranker.audit.checkpoint import CHECKPOINT, PUBLIC, Checkpoint
 from ranker.audit.desk import FOLDER as DESK
 from ranker.audit.files import write_whole
+from ranker.audit.logs import homes_of
 from ranker.audit.manifest import commit_to
 from ranker.audit.reconcile import Compared, Run, compared, runs
 from ranker.audit.records import Stored
 from ranker.audit.witness import COSIGNED, Witness
-from ranker.cli.records import log_folder, whole
+from ranker.cli.records import log_folder, log_folders, whole
 from ranker.cli.shared import (
     Bar,
     DataDir,
@@ -80,10 +81,10 @@ def reconcile_command(
 
     Fails where books do not balance or an id is on one side alone.
     """
-    folder = log_folder(data_dir)
     field, named = _read(theirs) if theirs else ("", [])
-    records = list(_light(folder))
-    found = list(runs(records))
+    logs = [_light(folder) for folder in log_folders(data_dir)]
+    records = [one for log in logs for one in log]
+    found = [run for log in logs for run in runs(log)]
     beside = compared(named, _ours(records, field)) if theirs else None
     if as_json:
         told = [run._asdict() | {"balances": run.balances} for run in found]
@@ -159,7 +160,8 @@ def manifest_command(
     """
     where = settings_with(data_dir=data_dir).data_dir
     try:
-        sequence, notes = commit_to([where, *(others or ())])
+        homes = [home for each in (where, *(others or ())) for home in homes_of(each) or [each]]
+        sequence, notes = commit_to(homes)
     except ValueError as error:
         fail(str(error))
     note = Prover(where / DESK).note

@@ -4,7 +4,7 @@ import multiprocessing
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
@@ -18,7 +18,7 @@ from ranker.audit.impact import Impact
 from ranker.audit.records import Stored
 from ranker.audit.replay import Replayer, Verdict
 from ranker.cli.impact import impact_json, show_impact
-from ranker.cli.records import log_folder, numbers_of, whole
+from ranker.cli.records import located, log_folders, whole
 from ranker.cli.shared import (
     Bar,
     DataDir,
@@ -29,6 +29,7 @@ from ranker.cli.shared import (
     console,
     fail,
     print_json,
+    settings_with,
 )
 from ranker.cli.viewers import LookedUp, looked_up
 from ranker.clock import in_shanghai
@@ -97,21 +98,23 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Decide logged decisions again; fails if one comes out otherwise for no reason."""
-    folder = log_folder(data_dir)
+    where = settings_with(data_dir=data_dir).data_dir
     draft = parse_policy(read_files(sorted(policy.glob("*.toml")))) if policy else None
-    wanted = set(numbers_of(folder, which)) if which else set()
-    found_by = looked_up(folder.parent, viewer, reason) if viewer else None
+    folders, wanted = log_folders(data_dir), set[int]()
+    if which:
+        folder, numbers = located(data_dir, which)
+        folders, wanted = [folder], set(numbers)
+    found_by = looked_up(where, viewer, reason) if viewer else None
     destroyed = found_by.destroyed if found_by else []
-    asked = islice(_asked(folder, wanted, day, surface, found_by), count or None)
+    every = (_asked(folder, wanted, day, surface, found_by) for folder in folders)
+    asked = islice(chain.from_iterable(every), count or None)
     if workers == 1:
-        _start(folder.parent, draft, destroyed)
+        _start(where, draft, destroyed)
         parts: Iterator[Part] = map(_replay, _chunks(asked))
         found = _summed(parts)
     else:
         spawning = multiprocessing.get_context("spawn")  # a fork would copy threads' locks
-        with ProcessPoolExecutor(
-            workers, spawning, _start, (folder.parent, draft, destroyed)
-        ) as pool:
+        with ProcessPoolExecutor(workers, spawning, _start, (where, draft, destroyed)) as pool:
             found = _summed(_in_order(pool, _chunks(asked), 2 * workers))
     _tell(found, draft, lang, as_json=as_json)
     if draft is None and found.verdicts[Verdict.DIVERGED]:

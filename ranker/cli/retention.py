@@ -12,7 +12,7 @@ from ranker.audit.desk import note_at_desk
 from ranker.audit.retention import Hold, Terms, expire, holds_of, write_holds
 from ranker.audit.segments import segments_of
 from ranker.audit.tables.rotating import forget
-from ranker.cli.records import log_folder
+from ranker.cli.records import log_folders
 from ranker.cli.shared import (
     Bar,
     DataDir,
@@ -57,24 +57,29 @@ def expire_command(
 
     The time is SLOTWARDEN_RETAIN_DAYS and SLOTWARDEN_RETAIN_LIVE_DAYS, 1,096 days each unless set.
     """
-    folder = log_folder(data_dir)
-    settings, holds = settings_with(data_dir=data_dir), holds_of(folder.parent)
+    settings, folders = settings_with(data_dir=data_dir), log_folders(data_dir)
+    holds = holds_of(settings.data_dir)
     terms = Terms(settings.retain_days, settings.retain_live_days)
     today = in_shanghai(now_us()).date()
-    found = expire(folder, terms, holds, today, is_rehearsal=True)
-    if found.bodies and not rehearse:
-        before = f"records {found.first} to {found.last}, {found.bodies} bodies"
-        note_at_desk(folder.parent, "expire", before, "", f"{terms.days}/{terms.live_days} days")
-        with Bar(folder.name, len(segments_of(folder))) as tick:
-            found = expire(folder, terms, holds, today, tick=tick)
-        forget(folder.parent, found.first, found.last)
+    bodies = freed = held = 0
+    for folder in folders:
+        found = expire(folder, terms, holds, today, is_rehearsal=True)
+        if found.bodies and not rehearse:
+            before = f"{folder.parent.name}: {found.first} to {found.last}, {found.bodies} bodies"
+            days = f"{terms.days}/{terms.live_days} days"
+            note_at_desk(settings.data_dir, "expire", before, "", days)
+            with Bar(folder.parent.name, len(segments_of(folder))) as tick:
+                found = expire(folder, terms, holds, today, tick=tick)
+            forget(folder.parent, found.first, found.last)
+        bodies, freed, held = bodies + found.bodies, freed + found.bytes_freed, held + found.held
     if as_json:
-        print_json(found._asdict() | {"rehearsed": rehearse})
+        told = {"bodies": bodies, "bytes_freed": freed, "held": held}
+        print_json(told | {"rehearsed": rehearse})
         return
     words = _WORDS[lang]
-    told = str(words["would" if rehearse else "deleted"])
-    held = str(words["held"]).format(held=found.held) if found.held else ""
-    print(told.format(bodies=found.bodies, freed=found.bytes_freed) + held)
+    kept = str(words["held"]).format(held=held) if held else ""
+    said = str(words["would" if rehearse else "deleted"])
+    print(said.format(bodies=bodies, freed=freed) + kept)
 
 
 @audit_app.command("hold")

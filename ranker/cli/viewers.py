@@ -9,10 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ranker.audit.checking import read_records
+from ranker.audit.desk import FOLDER as DESK
 from ranker.audit.desk import note_at_desk
 from ranker.audit.records import Stored
 from ranker.audit.viewers import Marked, ViewerKeys
-from ranker.cli.records import log_folder, whole
+from ranker.cli.records import log_folders, whole
 from ranker.cli.shared import (
     Bar,
     DataDir,
@@ -92,9 +93,10 @@ def viewer_command(
     as_json: Json = False,
 ) -> None:
     """List the decisions about a viewer; that somebody asked, and why, is recorded first."""
-    folder = log_folder(data_dir)
-    found_by = looked_up(folder.parent, viewer, reason)
-    found = [one.envelope for one in _about(folder, found_by)]
+    where, folders = settings_with(data_dir=data_dir).data_dir, log_folders(data_dir)
+    found_by = looked_up(where, viewer, reason)
+    found = [one.envelope for folder in folders for one in _about(folder, found_by)]
+    found.sort(key=lambda one: one.instant_us)
     if as_json:
         decisions = [
             {"sequence": e.sequence, "instant_us": e.instant_us, "surface": e.surface,
@@ -119,8 +121,7 @@ def viewer_command(
     console().print(table)
     if found_by.destroyed:
         print(str(words["destroyed"]).format(months=", ".join(found_by.destroyed)))
-    where = {"folder": folder.parent / "desk", "sequence": found_by.sequence}
-    print(str(words["noted"]).format(**where))
+    print(str(words["noted"]).format(folder=where / DESK, sequence=found_by.sequence))
 
 
 def _about(folder: Path, found_by: LookedUp) -> Iterator[Stored]:

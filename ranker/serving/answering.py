@@ -28,6 +28,7 @@ from constraints.errors import (
 )
 from ranker.audit.bundle import Prover
 from ranker.audit.frames import Frame
+from ranker.audit.logs import homes_of
 from ranker.audit.lookup import Lookup
 from ranker.audit.records import unpack
 from ranker.audit.tables.asking import FIRST, LAST, Asking, ask
@@ -45,11 +46,12 @@ class Answerer:
     """Answers one call at a time.
 
     Args:
-        data_dir: folder of the log and its tables.
+        data_dir: folder of the logs and their tables.
+        home: of this worker's log.
     """
 
-    def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir
+    def __init__(self, data_dir: Path, home: Path) -> None:
+        self._data_dir, self._home = data_dir, home
         self._busy = threading.Lock()
 
     def get(self, data: bytes) -> bytes:
@@ -62,14 +64,14 @@ class Answerer:
         """
         with self._alone():
             asked = _parsed(pb.GetRequest, data)
-            frame = self._frame(asked)
+            home, frame = self._frame(asked)
             stored = unpack(frame)
             reply = pb.GetResponse(
                 envelope=frame.envelope,
                 body=frame.body,
                 kind=stored.envelope.kind,
                 sequence=frame.sequence,
-                proof=self._proof(frame.sequence),
+                proof=_proof(home, frame.sequence),
             )
             return reply.SerializeToString(deterministic=True)
 
@@ -122,26 +124,37 @@ class Answerer:
         finally:
             self._busy.release()
 
-    def _frame(self, asked: pb.GetRequest) -> Frame:
-        """Return a record: by the index, or where it does not know it yet by a search."""
-        lookup, which = Lookup(self._data_dir), asked.WhichOneof("record")
+    def _frame(self, asked: pb.GetRequest) -> tuple[Path, Frame]:
+        """Return a record and the home of its log: by an index, or by a search.
+
+        A number is one of this worker's own log.
+        """
+        which = asked.WhichOneof("record")
         if which == "sequence":
-            known = lookup.indexed(asked.sequence) if asked.sequence < 1 << 63 else None
-            named = str(asked.sequence)
+            homes, named = [self._home], str(asked.sequence)
         elif which == "decision_id" and len(asked.decision_id) <= _ID_CHARS_MAX:
-            known, named = lookup.indexed_id(asked.decision_id), asked.decision_id
+            homes, named = homes_of(self._data_dir), asked.decision_id
         else:
             raise RequestError("record: a decision_id or a sequence is needed", field="record")
-        found = known or _searched(self._data_dir, which, named)
-        if found is None:
-            raise UnknownRecordError(f"`{quoted(named)}` is no record of this log", field=which)
-        return found
+        for search in (_indexed, _searched):  # all indices first: a search takes long
+            for home in homes:
+                if (found := search(home, which, named)) is not None:
+                    return home, found
+        raise UnknownRecordError(f"`{quoted(named)}` is no record of this log", field=which)
 
-    def _proof(self, sequence: int) -> str:
-        try:
-            return Prover(self._data_dir).proof(sequence)
-        except (ValueError, OSError):  # not signed yet
-            return ""
+
+def _proof(home: Path, sequence: int) -> str:
+    try:
+        return Prover(home).proof(sequence)
+    except (ValueError, OSError):  # not signed yet
+        return ""
+
+
+def _indexed(home: Path, which: str, named: str) -> Frame | None:
+    lookup = Lookup(home)
+    if which == "decision_id":
+        return lookup.indexed_id(named)
+    return lookup.indexed(int(named)) if int(named) < 1 << 63 else None
 
 
 def _searched(data_dir: Path, which: str, named: str) -> Frame | None:

@@ -277,7 +277,7 @@ class Server:
 
     def _answering(self) -> tuple[grpc.GenericRpcHandler, ...]:
         """Answer questions to the log on threads of their own, away from those that decide."""
-        answerer = Answerer(self.settings.data_dir)
+        answerer = Answerer(self.settings.data_dir, self.log.folder.parent)
 
         def aside(answer: Callable[[bytes], bytes]) -> Any:
             def call(data: bytes, context: grpc.ServicerContext) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from constraints.law import law_rows
 from ranker.audit.checkpoint import CHECKPOINT
 from ranker.audit.log import FOLDER
+from ranker.audit.logs import homes_of
 from ranker.audit.reports.declared import Figure, Report, Section
 from ranker.audit.reports.oversight import AI, LIVE, MINORS, TAKEDOWN
 from ranker.audit.reports.pages import FIRST_SCREEN, PHASE_OUT, SUPPORT, THEMES
@@ -58,7 +59,7 @@ class Computed:
         name: of the report.
         begin, end: days in Shanghai, both included; surface: empty for all.
         parts: its sections.
-        checkpoint: what the log had signed at that moment, as it is published; empty for nothing.
+        checkpoint: what the logs had signed at that moment, as it is published; empty for nothing.
     """
 
     name: str
@@ -107,8 +108,8 @@ def compute(
     for done, part in enumerate(_parts(data_dir, report, begin, end, surface), 1):
         parts.append(part)
         tick(done)
-    path = data_dir / FOLDER / CHECKPOINT
-    note = path.read_text(encoding="utf-8") if path.exists() else ""
+    paths = [home / FOLDER / CHECKPOINT for home in homes_of(data_dir)]
+    note = "\n".join(path.read_text(encoding="utf-8") for path in paths if path.exists())
     return Computed(name, report, begin, end, surface, tuple(parts), note)
 
 

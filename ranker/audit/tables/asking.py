@@ -13,6 +13,7 @@ from typing import Any, Final
 from constraints.errors import OverloadedError, RequestError, SettingsError, quoted
 from constraints.faults import did_you_mean
 from constraints.law import law_rows
+from ranker.audit.logs import homes_of
 from ranker.audit.tables.manifest import FOLDER
 from ranker.audit.tables.parquet import MISSING
 from ranker.audit.tables.questions import QUESTIONS
@@ -116,8 +117,9 @@ class Answer:
         columns: name → type.
         rows: values, each of its column's type or None.
         more: there are more rows than were wanted.
-        last_sequence: of the last record the tables reach; rotated_us: since when.
-        signed: records under the checkpoint at this moment.
+        last_sequence: of the last record the tables reach, added up over the logs of all workers;
+            rotated_us: since when, the oldest of them.
+        signed: records under the checkpoints at this moment, added up.
         left_out: places of the log that are not whole records.
     """
 
@@ -162,7 +164,7 @@ def ask(data_dir: Path, asking: Asking) -> Answer:
     if find_spec("duckdb") is None:
         raise SettingsError(MISSING)
     task = {
-        "root": str((data_dir / FOLDER).resolve()),
+        "roots": [str((home / FOLDER).resolve()) for home in homes_of(data_dir) or [data_dir]],
         "sql": sql,
         "values": values,
         "rows": asking.rows,
@@ -175,7 +177,8 @@ def ask(data_dir: Path, asking: Asking) -> Answer:
         told = _told(task, asking.seconds)  # a rotation put others in their place meanwhile
     if "refused" in told:
         raise _refusal(told["refused"])
-    return Answer(signed=signed_size(data_dir), **told | {"columns": dict(told["columns"])})
+    signed = sum(map(signed_size, homes_of(data_dir)))
+    return Answer(signed=signed, **told | {"columns": dict(told["columns"])})
 
 
 def _told(task: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import os
 import resource
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,12 +34,12 @@ class RefusedError(Exception):
     """What was asked cannot be answered; the text is for who asked."""
 
 
-def opened(root: Path, manifest: Manifest, threads: int, memory_mb: int) -> Any:
+def opened(manifests: Mapping[Path, Manifest], threads: int, memory_mb: int) -> Any:
     """Open an empty database whose views are the tables, and lock it.
 
     Args:
-        root: folder of the tables, absolute.
-        manifest: names their files.
+        manifests: folders of tables, absolute, and what names their files: one of each log. What
+            is no record, facts and rules, is that of the first.
         threads: LIMIT of a query.
         memory_mb: LIMIT of a query.
     """
@@ -55,11 +56,17 @@ def opened(root: Path, manifest: Manifest, threads: int, memory_mb: int) -> Any:
         "memory_limit": f"{memory_mb}MB",
     }
     db = duckdb.connect(":memory:", config=settings)
-    db.execute(f"SET allowed_directories = [{_quoted(f'{root}/')}]")
+    allowed = ", ".join(_quoted(f"{root}/") for root in manifests)
+    db.execute(f"SET allowed_directories = [{allowed}]")
     db.execute("SET enable_external_access = false")
     for table in (*LOGGED, *REGISTERS):
-        paths = [str(root / file.path) for file in manifest.files if file.table == table.name]
-        paths.reverse()  # the newest first: whoever wants those is done after a few files
+        roots = list(manifests)[:1] if table in REGISTERS else list(manifests)
+        paths = [
+            str(root / file.path)
+            for root in roots
+            for file in reversed(manifests[root].files)  # the newest first: who wants those is fast
+            if file.table == table.name
+        ]
         db.execute(f"CREATE VIEW {table.name} AS {_view(table, paths)}")
     db.execute("SET lock_configuration = true")
     return db
@@ -170,19 +177,21 @@ def _first_line(error: Exception) -> str:
 
 def answer(task: dict[str, Any]) -> dict[str, Any]:
     """Answer a task: see `asking.Asking`."""
-    root = Path(task["root"])
-    manifest = Manifest.load(root)
-    if manifest is None:
-        return {"refused": "there are no tables yet; run `slotwarden audit rotate`"}
+    manifests = {}
+    for root in map(Path, task["roots"]):
+        manifest = Manifest.load(root)
+        if manifest is None:
+            return {"refused": "there are no tables yet; run `slotwarden audit rotate`"}
+        manifests[root] = manifest
     try:
-        db = opened(root, manifest, task["threads"], task["memory_mb"])
+        db = opened(manifests, task["threads"], task["memory_mb"])
         told = ask(db, task["sql"], task["values"], task["rows"], task["seconds"])
     except RefusedError as error:
         return {"refused": str(error)}
     told |= {
-        "last_sequence": manifest.last_sequence,
-        "rotated_us": manifest.rotated_us,
-        "left_out": len(manifest.left_out),
+        "last_sequence": sum(one.last_sequence for one in manifests.values()),
+        "rotated_us": min(one.rotated_us for one in manifests.values()),
+        "left_out": sum(len(one.left_out) for one in manifests.values()),
     }
     return told
 

@@ -6,7 +6,7 @@ rotation that is killed changes nothing, and the next one takes its remains away
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -50,6 +50,7 @@ class Rotated(NamedTuple):
 
 def rotate(
     data_dir: Path,
+    home: Path | None = None,
     *,
     workers: int = 1,
     rebuild: bool = False,
@@ -58,7 +59,8 @@ def rotate(
     """Put the records of a log into tables.
 
     Args:
-        data_dir: folder of log, facts and policies; the tables stand in its folder `query`.
+        data_dir: folder of facts and policies.
+        home: of the log, the same unless given; the tables stand in its folder `query`.
         workers: processes that read segments, 1 for this one alone.
         rebuild: make every table anew.
         tick: told how many segments were read.
@@ -68,9 +70,10 @@ def rotate(
         OSError: something cannot be read or written; the tables are what they were.
     """
     arrow()
-    paths, root = segments_of(data_dir / LOG), data_dir / FOLDER
+    home = home or data_dir
+    paths, root = segments_of(home / LOG), home / FOLDER
     if not paths:
-        raise SettingsError(f"{data_dir / LOG}: holds no decision log")
+        raise SettingsError(f"{home / LOG}: holds no decision log")
     root.mkdir(parents=True, exist_ok=True)
     with _locked(root):
         origin, before = _origin(paths), Manifest.load(root) or Manifest()
@@ -84,7 +87,7 @@ def rotate(
         manifest = Manifest(
             origin=origin,
             rotated_us=now_us(),
-            signed=signed_size(data_dir),
+            signed=signed_size(home),
             parts=tuple(sorted((*kept, *made), key=lambda part: part.first)),
             registers=write_registers(data_dir, root),
         )
@@ -98,6 +101,18 @@ def rotate(
         stored_bytes=sum((root / file.path).stat().st_size for file in files),
         signed=manifest.signed,
         left_out=tuple(manifest.left_out),
+    )
+
+
+def added(rotations: Sequence[Rotated]) -> Rotated:
+    """Add up what rotations of several logs did."""
+    return Rotated(
+        records=sum(one.records for one in rotations),
+        last_sequence=sum(one.last_sequence for one in rotations),
+        rows=sum(one.rows for one in rotations),
+        stored_bytes=sum(one.stored_bytes for one in rotations),
+        signed=sum(one.signed for one in rotations),
+        left_out=tuple(place for one in rotations for place in one.left_out),
     )
 
 
