@@ -82,9 +82,37 @@ class FactsUnavailableError(GovernanceError):
 
 
 class OverloadedError(GovernanceError):
-    """More was asked than a limit allows, or the decision log cannot take a record."""
+    """More was asked than a limit allows, or the decision log cannot take a record.
+
+    Attributes:
+        retry_ms: when to try again, 0 where nobody can tell.
+    """
 
     reason = "OVERLOADED"
+
+    def __init__(
+        self, message: str, *, reason: str = "", field: str = "", retry_ms: int = 0
+    ) -> None:
+        super().__init__(message, reason=reason, field=field)
+        self.retry_ms = retry_ms
+
+
+class DeadlineError(GovernanceError):
+    """The caller's deadline leaves no time for a lawful page."""
+
+    reason = "DEADLINE_TOO_NEAR"
+
+
+class UnauthenticatedError(GovernanceError):
+    """Nobody we know calls."""
+
+    reason = "IDENTITY_UNKNOWN"
+
+
+class ForbiddenError(GovernanceError):
+    """Who calls may not call this."""
+
+    reason = "METHOD_DENIED"
 
 
 class UnknownRecordError(GovernanceError):

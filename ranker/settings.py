@@ -30,6 +30,10 @@ class Settings(BaseSettings):
         connection_age_s: a connection is asked to close after so long, and its client connects
             anew, so that load spreads over workers; 0 for never. Running calls finish.
         linger_s: how long a server that was told to stop says NOT_SERVING before it refuses calls.
+        tls_cert, tls_key: files of the server's certificate chain and key, PEM, read anew when they
+            change; none for plain text.
+        tls_client_ca: file of the authority whose certificates clients must show, PEM.
+        identities: TOML file of who may call what; see docs/security.md.
         threads: calls decided at the same time.
         calls_max: LIMIT of calls running or waiting; more are refused at once.
         metrics_port: Prometheus endpoint on the same host; 0 for none.
@@ -66,6 +70,14 @@ class Settings(BaseSettings):
             raise ValueError("age_s_strict: must be at most age_s_max")
         return self
 
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> "Settings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert: and tls_key belong together")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("tls_client_ca: needs tls_cert and tls_key")
+        return self
+
     model_config = SettingsConfigDict(env_prefix="SLOTWARDEN_", frozen=True, extra="forbid")
 
     data_dir: Path = Path(".slotwarden")
@@ -76,6 +88,10 @@ class Settings(BaseSettings):
     worker: Annotated[int, Field(ge=0, le=255)] = 0
     connection_age_s: Annotated[int, Field(ge=0, le=86_400)] = 300
     linger_s: Annotated[float, Field(ge=0, le=300)] = 0.0
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    identities: Path | None = None
     threads: Annotated[int, Field(ge=1, le=64)] = 4
     calls_max: Annotated[int, Field(ge=1, le=10_000)] = 128
     metrics_port: Port = 0

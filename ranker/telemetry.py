@@ -23,6 +23,7 @@ UNREGISTERED: Final = Counter(
 )
 RULES: Final = Counter("slotwarden_rule_decisions", "What rules did", ["rule", "outcome"])
 EXPOSURES: Final = Counter("slotwarden_exposures", "What was reported as shown", ["status"])
+DENIED: Final = Counter("slotwarden_denied", "Calls of nobody who may", ["reason", "method"])
 ALARMS: Final = Counter("slotwarden_alarms", "Things that must never happen", ["reason"])
 COMPILED_ANEW: Final = Counter(
     "slotwarden_compiled_anew", "Calls whose rows were not compiled ahead: slower, decided alike"

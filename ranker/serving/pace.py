@@ -8,6 +8,8 @@ from constraints.solve import ROUNDS
 
 RESERVE_S: Final = 0.004
 """Left for all that follows the solver: verdict, reasons, decision log, reply."""
+LEAST_S: Final = 0.0005
+"""A deadline nearer than this cannot be kept, whatever the page: no work starts for it."""
 _FIRST_GUESS_S: Final = 5e-6
 _SHARE: Final = 0.05  # of the newest page in the running estimate
 _STEP: Final = 10

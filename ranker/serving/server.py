@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from prometheus_client import start_http_server
 
-from constraints.errors import GovernanceError, OverloadedError, SettingsError
+from constraints.errors import GovernanceError, SettingsError
 from constraints.govern import Solver
 from constraints.solve import solve
 from ranker.audit.log import DecisionLog
@@ -25,11 +25,14 @@ from ranker.explaining import Explainer
 from ranker.serving.answering import POOL as ANSWERING
 from ranker.serving.answering import Answerer
 from ranker.serving.books import Books
+from ranker.serving.identities import Gate
 from ranker.serving.page_token import load_keys
+from ranker.serving.pool import Pool
 from ranker.serving.reporting import Reporter
 from ranker.serving.service import RerankService
 from ranker.serving.state import State
 from ranker.serving.status import to_status
+from ranker.serving.tls import Certificates
 from ranker.serving.warming import warm_up
 from ranker.settings import Settings
 from ranker.telemetry import REQUESTS, SECONDS, alarm, note
@@ -40,7 +43,6 @@ EXPOSURE: Final = exposure_pb2.DESCRIPTOR.services_by_name["ExposureService"].fu
 EXPLAIN: Final = explain_pb2.DESCRIPTOR.services_by_name["ExplainService"].full_name
 DECISION_LOG: Final = decision_log_pb2.DESCRIPTOR.services_by_name["DecisionLogService"].full_name
 Opened = TypeVar("Opened")
-_ASIDE: Final = "refuse"  # threads that answer what finds no place, health probes too
 _STREAMS_MAX: Final = 1_024  # LIMIT: streams left open beside the calls; they hold up no call
 _WIRE_BYTES_MAX: Final = 8 * 1024 * 1024  # LIMIT: above it gRPC refuses before we see a byte
 _OPTIONS: Final = (
@@ -55,33 +57,6 @@ _OPTIONS: Final = (
 # too: a few clients that come and go stop the whole server for ever.
 _WATCHES: Final = futures.ThreadPoolExecutor(64, "health-watch")  # LIMIT: watches answered
 _REFLECTIONS: Final = futures.ThreadPoolExecutor(4, "reflection")
-
-
-class _Pool(futures.ThreadPoolExecutor):
-    """The threads that decide pages. Calls beyond the limit go to others, aside, to be refused."""
-
-    def __init__(self, threads: int, calls_max: int) -> None:
-        super().__init__(threads, thread_name_prefix="rerank")
-        self._aside = futures.ThreadPoolExecutor(2, thread_name_prefix=_ASIDE)
-        self._lock = threading.Lock()
-        self._calls, self._calls_max = 0, calls_max
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "futures.Future[Any]":
-        """Queue a call."""
-        with self._lock:
-            is_full = self._calls >= self._calls_max
-            self._calls += not is_full
-        if is_full:
-            return self._aside.submit(fn, *args, **kwargs)
-
-        def run() -> Any:
-            try:
-                return fn(*args, **kwargs)
-            finally:
-                with self._lock:
-                    self._calls -= 1
-
-        return super().submit(run)
 
 
 class _Reflection(reflection.ReflectionServicer):
@@ -129,11 +104,13 @@ class Server:
         self._stopped = threading.Event()
         self._says_serving = False
         self._day = day_at(self.state.now_us())
+        self._pool = Pool(settings.threads, settings.calls_max)
         self._grpc = grpc.server(
-            _Pool(settings.threads, settings.calls_max),
+            self._pool,
             options=_options(settings),
             maximum_concurrent_rpcs=settings.calls_max + _STREAMS_MAX,
         )
+        self.gate = self._opened(lambda: Gate(settings.identities))
         self.explainer = Explainer(settings, self.state, keys)
         handlers = (
             _handler(SERVICE, "Rerank", self._rerank),
@@ -143,7 +120,7 @@ class Server:
         )
         self._grpc.add_generic_rpc_handlers(handlers)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._grpc)
-        if settings.reflection:
+        if settings.reflection and settings.identities is None:
             names = (
                 SERVICE,
                 EXPLAIN,
@@ -156,13 +133,22 @@ class Server:
             add(_Reflection(names), self._grpc)
         self._say(serving=False)
         try:
-            self.port = self._grpc.add_insecure_port(f"{settings.host}:{settings.port}")
-        except RuntimeError:
+            self.port = self._bound()
+        except (RuntimeError, SettingsError) as error:
             self.log.close()
             self.shown.close()
+            if isinstance(error, SettingsError):
+                raise
             raise OSError(
                 f"cannot listen on {settings.host}:{settings.port}: taken, or not ours"
             ) from None
+
+    def _bound(self) -> int:
+        """Take the port, with TLS where there is a certificate."""
+        where = f"{self.settings.host}:{self.settings.port}"
+        if self.settings.tls_cert is None:
+            return self._grpc.add_insecure_port(where)
+        return self._grpc.add_secure_port(where, Certificates(self.settings).credentials())
 
     @property
     def address(self) -> str:
@@ -208,6 +194,7 @@ class Server:
 
     def _tend(self) -> None:
         """Say whether calls can be answered: not with a log that fails, or facts too old."""
+        self.gate.look()
         if not self.log.is_healthy:
             self.log.probe()
         fit = self.log.is_healthy and self.state.is_usable and not self._stopped.is_set()
@@ -257,6 +244,7 @@ class Server:
         begun = time.perf_counter()
         try:
             reply = self._shielded(
+                "Rerank",
                 context,
                 lambda: self.service.rerank(data, context.time_remaining()),
                 then=self.books.count,
@@ -268,30 +256,32 @@ class Server:
             SECONDS.observe(time.perf_counter() - begun)
 
     def _explain(self, data: bytes, context: grpc.ServicerContext) -> bytes:
-        return self._shielded(
-            context, lambda: self.explainer.explain(data).SerializeToString(deterministic=True)
-        )
+        def answer() -> bytes:
+            return self.explainer.explain(data).SerializeToString(deterministic=True)
+
+        return self._shielded("Explain", context, answer)
 
     def _reported(self, data: bytes, context: grpc.ServicerContext) -> bytes:
-        return self._shielded(context, lambda: self.reporter.report(data))
+        return self._shielded("Report", context, lambda: self.reporter.report(data))
 
     def _answering(self) -> tuple[grpc.GenericRpcHandler, ...]:
         """Answer questions to the log on threads of their own, away from those that decide."""
         answerer = Answerer(self.settings.data_dir, self.log.folder.parent)
 
-        def aside(answer: Callable[[bytes], bytes]) -> Any:
+        def aside(name: str, answer: Callable[[bytes], bytes]) -> Any:
             def call(data: bytes, context: grpc.ServicerContext) -> bytes:
-                return self._shielded(context, lambda: answer(data))
+                return self._shielded(name, context, lambda: answer(data))
 
             told: Any = call
             told.experimental_thread_pool = ANSWERING
             return told
 
         calls = (("Get", answerer.get), ("Query", answerer.query))
-        return tuple(_handler(DECISION_LOG, name, aside(answer)) for name, answer in calls)
+        return tuple(_handler(DECISION_LOG, name, aside(name, answer)) for name, answer in calls)
 
     def _shielded(
         self,
+        method: str,
         context: grpc.ServicerContext,
         answer: Callable[[], bytes],
         then: Callable[[str], None] = lambda reason: None,
@@ -299,8 +289,9 @@ class Server:
         """Answer a call where there is room for it; nothing but our own words reaches a caller."""
         reason = "OK"
         try:
-            if threading.current_thread().name.startswith(_ASIDE):
-                raise OverloadedError("too many calls at once", reason="ADMISSION_LIMIT")
+            self._pool.check_room()
+            caller = self.gate.admit(method, context)
+            self._pool.check(caller.priority)
             return answer()
         except Exception as error:
             reason = error.reason if isinstance(error, GovernanceError) else "INTERNAL"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from constraints.decision import Decision, SlotState
+from constraints.errors import DeadlineError
 from constraints.govern import Solver, decide
 from constraints.offer import Offer
 from constraints.program import Program
@@ -20,7 +21,7 @@ from ranker.facts.resolve import resolve
 from ranker.serving.certifying import Certifier
 from ranker.serving.decode import Asked, decode
 from ranker.serving.encode import encode
-from ranker.serving.pace import Pace
+from ranker.serving.pace import LEAST_S, Pace
 from ranker.serving.paging import Placed, build_page, next_token
 from ranker.serving.state import State
 from ranker.settings import Settings
@@ -72,6 +73,8 @@ class RerankService:
             GovernanceError: one of ours; see `status.py` for what the caller gets.
         """
         begun_s = time.perf_counter()
+        if left_s is not None and left_s < LEAST_S:
+            raise DeadlineError("the deadline leaves no time to decide a lawful page")
         asked = decode(data, self.settings)
         now_us = self.now_us()
         using = self.state.in_use()

@@ -1,6 +1,6 @@
 """Errors to gRPC statuses: the only place that knows gRPC's codes."""
 
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from google.protobuf import any_pb2
@@ -8,10 +8,13 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from constraints.errors import (
+    DeadlineError,
     FactsUnavailableError,
+    ForbiddenError,
     GovernanceError,
     OverloadedError,
     RequestError,
+    UnauthenticatedError,
     UnknownRecordError,
     UnknownSurfaceError,
     UnlawfulSlateError,
@@ -19,6 +22,8 @@ from constraints.errors import (
 )
 
 DOMAIN: Final = "slotwarden"
+PUSHBACK: Final = "grpc-retry-pushback-ms"
+"""Trailing metadata: clients with a retry policy try again after so many milliseconds."""
 
 CODES: Final[dict[type[GovernanceError], grpc.StatusCode]] = {
     RequestError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -28,6 +33,9 @@ CODES: Final[dict[type[GovernanceError], grpc.StatusCode]] = {
     UnlawfulSlateError: grpc.StatusCode.INTERNAL,
     UnknownRecordError: grpc.StatusCode.NOT_FOUND,
     UnpreparedError: grpc.StatusCode.FAILED_PRECONDITION,
+    DeadlineError: grpc.StatusCode.DEADLINE_EXCEEDED,
+    UnauthenticatedError: grpc.StatusCode.UNAUTHENTICATED,
+    ForbiddenError: grpc.StatusCode.PERMISSION_DENIED,
 }
 
 
@@ -42,7 +50,11 @@ def to_status(error: Exception) -> grpc.Status:
         broken = error_details_pb2.BadRequest.FieldViolation(field=field, description=message)
         details.append(_packed(error_details_pb2.BadRequest(field_violations=[broken])))
     status = status_pb2.Status(code=code.value[0], message=message, details=details)
-    return rpc_status.to_status(status)
+    found: Any = rpc_status.to_status(status)
+    if isinstance(error, OverloadedError) and error.retry_ms:
+        pushback = (PUSHBACK, str(error.retry_ms))
+        found = found._replace(trailing_metadata=(*found.trailing_metadata, pushback))
+    return found  # type: ignore[no-any-return]
 
 
 def _packed(detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest) -> any_pb2.Any:

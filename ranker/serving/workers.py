@@ -110,7 +110,8 @@ class Supervisor:
         told = self._settings.model_dump(mode="json") | {"port": self.port, "worker": index}
         if told["metrics_port"]:
             told["metrics_port"] += index
-        return {f"SLOTWARDEN_{name.upper()}": str(value) for name, value in told.items()}
+        set_ones = {name: value for name, value in told.items() if value is not None}
+        return {f"SLOTWARDEN_{name.upper()}": str(value) for name, value in set_ones.items()}
 
     def _awaited(self, index: int) -> bool:
         """Wait until a worker serves; tell whether it does."""
