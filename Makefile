@@ -133,7 +133,10 @@ test-engines: $(DEV_DEPS) $(COMPILED) .venv/spark.stamp ## hold that Spark reads
 	.venv/spark/bin/python -m pip --quiet --disable-pip-version-check --no-input install pyspark==4.3.0
 	@touch $@
 
-.PHONY: fuzz-numbers
+.PHONY: fuzz fuzz-numbers
+
+fuzz: $(DEV_DEPS) $(COMPILED) ## send 200,000 mutated messages to a server, over the wire
+	$(BIN)/python -m loadtests.fuzz
 
 fuzz-numbers: $(DEV_DEPS) $(PROJECT) ## parse a million licence numbers, right, spoilt and absurd
 	@$(BIN)/python -m tests.number_strings

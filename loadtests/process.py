@@ -1,0 +1,74 @@
+"""A server of our own in a process of its own, as an operator starts it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Served(NamedTuple):
+    """A running server.
+
+    Attributes:
+        address: host and port.
+        pid: of its process.
+    """
+
+    address: str
+    pid: int
+
+    def memory_mb(self) -> float:
+        """Return the memory it holds, resident."""
+        told = Path(f"/proc/{self.pid}/statm").read_text(encoding="utf-8").split()
+        return int(told[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def descriptors(self) -> int:
+        """Return how many files it holds open."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+
+@contextmanager
+def serving(data_dir: Path, **settings: str) -> Iterator[Served]:
+    """Start a server with the sample catalogue, and stop it.
+
+    Args:
+        data_dir: of the server; the sample is imported.
+        settings: its variables, without `SLOTWARDEN_`, in lower case.
+
+    Raises:
+        RuntimeError: it ended before it served.
+    """
+    sample = files("ranker").joinpath("sample")
+    names = ("aliases.csv", "subjects.csv", "candidates.csv", "listings.csv")
+    slotwarden = str(Path(sys.executable).with_name("slotwarden"))
+    where = ["--data-dir", str(data_dir)]
+    paths = [str(sample.joinpath(name)) for name in names]
+    subprocess.run([slotwarden, "facts", "import", *paths, *where], check=True, capture_output=True)
+    told = {f"SLOTWARDEN_{name.upper()}": value for name, value in settings.items()}
+    with (data_dir / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [slotwarden, "serve", "--port", "0", *where], stderr=log, env=os.environ | told
+        )
+        try:
+            yield Served(_address(process, data_dir / "server.log"), process.pid)
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    while True:
+        for line in log.read_text(encoding="utf-8").splitlines():
+            told = json.loads(line) if line.endswith("}") else {}
+            if told.get("message") == "serving":
+                return str(told["address"])
+        try:
+            process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            continue
+        raise RuntimeError(f"the server ended: {log.read_text(encoding='utf-8')[-500:]}")
