@@ -77,7 +77,7 @@ realpages: $(COMPILED) ## measure on the shapes of real pages
 	$(BIN)/python -m loadtests.realpages
 
 .PHONY: bench-engine bench-oracle prove-engine prove-explain bench-growth bench-pack bench-analysis
-.PHONY: bench-log bench-query prove-log prove-tree prove-replay prove-bundle
+.PHONY: bench-serving bench-log bench-query prove-log prove-tree prove-replay prove-bundle
 
 bench-engine: $(DEV_DEPS) $(COMPILED) ## measure the engine against proven optima and its peers
 	$(BIN)/python -m loadtests.bench $(BENCH_FLAGS)
@@ -96,6 +96,9 @@ bench-growth: $(DEV_DEPS) $(COMPILED) ## measure pages as catalogue, rules and s
 
 bench-pack: $(DEV_DEPS) $(COMPILED) ## measure what the whole pack costs a page, against the tight rules
 	$(BIN)/python -m loadtests.bench.pack
+
+bench-serving: $(DEV_DEPS) $(COMPILED) ## measure whole calls against an echo, in one run
+	$(BIN)/python -m loadtests.bench.serving
 
 bench-log: $(DEV_DEPS) $(COMPILED) ## measure what recording a decision costs, in time and bytes
 	$(BIN)/python -m loadtests.bench.log

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
@@ -17,6 +18,21 @@ SECONDS: Final = Histogram(
     "Time from bytes in to bytes out",
     buckets=(0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.5),
 )
+STAGES: Final = ("decode", "facts", "govern", "encode", "record", "reply")
+"""Stages of a call, in order: request to page, ids to rows, deciding, reasons, log, bytes."""
+STAGE_SECONDS: Final = Histogram(
+    "slotwarden_stage_seconds",
+    "Time of each stage of a call",
+    ["stage"],
+    buckets=(0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.5),
+)
+WORTH: Final = Counter("slotwarden_page_worth", "What pages are worth", ["surface"])
+BOUND: Final = Counter(
+    "slotwarden_page_bound", "What they could be worth given only who may stand where", ["surface"]
+)
+BLOCKED: Final = Counter("slotwarden_blocked", "Candidates that may stand in no slot", ["surface"])
+LOG_UNSYNCED: Final = Gauge("slotwarden_log_unsynced", "Records that are not on the disk yet")
+LOG_UNSIGNED: Final = Gauge("slotwarden_log_unsigned", "Records under no checkpoint yet")
 SLOTS: Final = Counter("slotwarden_slots", "Slots decided", ["surface", "state"])
 UNREGISTERED: Final = Counter(
     "slotwarden_unregistered_placements", "Placements nobody registered", ["surface"]
@@ -45,6 +61,24 @@ def alarm(reason: str, message: str, **fields: Any) -> None:
 def note(message: str, **fields: Any) -> None:
     """Log something an operator wants to know."""
     log.info(message, extra={"fields": fields})
+
+
+class Laps:
+    """Times the stages of one call."""
+
+    __slots__ = ("_last_s",)
+
+    def __init__(self) -> None:
+        self._last_s = time.perf_counter()
+
+    def __call__(self, stage: str) -> None:
+        """Note that a stage is over."""
+        now_s = time.perf_counter()
+        _BY_STAGE[stage].observe(now_s - self._last_s)
+        self._last_s = now_s
+
+
+_BY_STAGE: Final = {stage: STAGE_SECONDS.labels(stage) for stage in STAGES}
 
 
 class _JsonLines(logging.Formatter):

@@ -85,6 +85,11 @@ class Sealer:
         except ValueError as error:
             raise SettingsError(f"{self._path}: {error}") from None
 
+    @property
+    def size(self) -> int:
+        """How many records stand in the tree."""
+        return self._tiles.size
+
     def seal(self) -> Checkpoint | None:
         """Sign what is on the disk; None where nothing is new, or nothing can be signed.
 

@@ -35,7 +35,7 @@ from ranker.serving.status import to_status
 from ranker.serving.tls import Certificates
 from ranker.serving.warming import warm_up
 from ranker.settings import Settings
-from ranker.telemetry import REQUESTS, SECONDS, alarm, note
+from ranker.telemetry import LOG_UNSIGNED, LOG_UNSYNCED, REQUESTS, SECONDS, alarm, note
 from ranker.v1 import decision_log_pb2, explain_pb2, exposure_pb2, rerank_pb2
 
 SERVICE: Final = rerank_pb2.DESCRIPTOR.services_by_name["RerankService"].full_name
@@ -107,7 +107,7 @@ class Server:
         self._pool = Pool(settings.threads, settings.calls_max)
         self._grpc = grpc.server(
             self._pool,
-            options=_options(settings),
+            options=options(settings),
             maximum_concurrent_rpcs=settings.calls_max + _STREAMS_MAX,
         )
         self.gate = self._opened(lambda: Gate(settings.identities))
@@ -195,6 +195,8 @@ class Server:
     def _tend(self) -> None:
         """Say whether calls can be answered: not with a log that fails, or facts too old."""
         self.gate.look()
+        LOG_UNSYNCED.set(self.log.sequence - self.log.on_disk)
+        LOG_UNSIGNED.set(self.log.sequence - self.sealer.size)
         if not self.log.is_healthy:
             self.log.probe()
         fit = self.log.is_healthy and self.state.is_usable and not self._stopped.is_set()
@@ -309,7 +311,7 @@ class Server:
             alarm(reason, "a call failed through our own fault", fault=repr(error))
 
 
-def _options(settings: Settings) -> tuple[tuple[str, int], ...]:
+def options(settings: Settings) -> tuple[tuple[str, int], ...]:
     """Return gRPC's options: workers share a port, and clients move between them."""
     age: tuple[tuple[str, int], ...] = ()
     if settings.connection_age_s:

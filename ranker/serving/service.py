@@ -25,7 +25,17 @@ from ranker.serving.pace import LEAST_S, Pace
 from ranker.serving.paging import Placed, build_page, next_token
 from ranker.serving.state import State
 from ranker.settings import Settings
-from ranker.telemetry import COMPILED_ANEW, RULES, SLOTS, UNREGISTERED, alarm
+from ranker.telemetry import (
+    BLOCKED,
+    BOUND,
+    COMPILED_ANEW,
+    RULES,
+    SLOTS,
+    UNREGISTERED,
+    WORTH,
+    Laps,
+    alarm,
+)
 from ranker.v1 import decision_pb2 as out
 from ranker.v1 import log_pb2
 from ranker.v1 import rerank_pb2 as pb
@@ -72,7 +82,7 @@ class RerankService:
         Raises:
             GovernanceError: one of ours; see `status.py` for what the caller gets.
         """
-        begun_s = time.perf_counter()
+        begun_s, lap = time.perf_counter(), Laps()
         if left_s is not None and left_s < LEAST_S:
             raise DeadlineError("the deadline leaves no time to decide a lawful page")
         asked = decode(data, self.settings)
@@ -80,16 +90,19 @@ class RerankService:
         using = self.state.in_use()
         placed = build_page(asked, using.policy, self.keys, now_us)
         page = placed.page
+        lap("decode")
         source = using.source(page)
         offer, themes, joined = resolve(
             source, asked.ids, asked.utility, asked.kinds, asked.inline, placed.standing
         )
         asked = asked.with_joined(joined)
+        lap("facts")
         spent_s = time.perf_counter() - begun_s
         rounds = self.pace.rounds(None if left_s is None else left_s - spent_s)
         decision_id = uuid.uuid4().hex
         solver = partial(self._solve, decision_id, asked.surface)
         decision = decide(offer, page, using.policy, rounds=rounds, solver=solver)
+        lap("govern")
         if decision.compiled_anew or offer.catalogue is not using.catalogue:
             COMPILED_ANEW.inc()
         message, citations = encode(
@@ -100,6 +113,7 @@ class RerankService:
             seam_unverified=placed.seam_unverified,
             facts_strict=using.facts_strict,
         )
+        lap("encode")
         expires_s = now_us // 1_000_000 + self.settings.page_token_s_max
         reply = pb.RerankResponse(
             decision_id=decision_id,
@@ -116,11 +130,14 @@ class RerankService:
         sequence = self.log.append(_record(asked, placed, offer, viewer, reply, message))
         if self._shown is not None:
             self._shown.note(sequence, decision_id, Decided(now_us, ids_of(message)))
+        lap("record")
         reply.receipt.origin, reply.receipt.sequence = self.log.origin, sequence
         reply.decision.CopyFrom(message)
         reply.decision.citations.extend(citations)
         _count(asked.surface, decision)
-        return reply.SerializeToString(deterministic=True)
+        raw = reply.SerializeToString(deterministic=True)
+        lap("reply")
+        return raw
 
     def _solve(self, decision_id: str, surface: str, program: Program, rounds: int) -> Solution:
         """Run the solver, learn how long it takes, and offer its page for a certificate."""
@@ -186,6 +203,10 @@ def _count(surface: str, decision: Decision) -> None:
     for move in decision.moves:
         for reason in move.reasons[:1]:
             RULES.labels(reason.rule_id, "decided").inc()
+    if decision.blocked_count:
+        BLOCKED.labels(surface).inc(decision.blocked_count)
+    WORTH.labels(surface).inc(decision.worth)
+    BOUND.labels(surface).inc(max(decision.free_bound, 0.0))
     if decision.solver_failed:
         alarm("SOLVER_FAILED", "the solver raised or returned no slate", surface=surface)
     if decision.withdrawn:
