@@ -1,13 +1,14 @@
 """Decisions to messages: indices become ids, groups become names, rules bring their sources."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from constraints.decision import Cause, Decision, Reason, SlotState, Void
 from constraints.effects import Duty
 from constraints.law import law_rows
 from constraints.policy import Policy
-from constraints.rule import Violation
+from constraints.rule import Rule, Violation
 from constraints.vocabulary import shown_name
 from ranker.serving.decode import Asked
 from ranker.v1 import decision_pb2 as out
@@ -79,10 +80,7 @@ def encode(
             out.BlockedCandidate(
                 candidate=b.candidate,
                 id=asked.id_text(b.candidate),
-                rule_ids=[
-                    writer.cite(rule, source)
-                    for rule, source in zip(b.rule_ids, b.sources, strict=True)
-                ],
+                rule_ids=writer.cite_all(b.rule_ids, b.sources),
                 sources=b.sources,
             )
             for b in decision.blocked
@@ -118,14 +116,22 @@ class Writer:
 
     def __init__(self, asked: Asked, policy: Policy, themes: Sequence[str]) -> None:
         self.asked, self.themes = asked, themes
-        self.rules = {rule.id: rule for rule in policy.rules}
+        self.policy, self.rules = policy, _rules_of(policy)
         self.cited: set[tuple[str, str]] = set()
+        self._seen: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
 
     def cite(self, rule_id: str, source: str = "") -> str:
         """Note that a rule is named, for a row of the law; its own unless told."""
         if rule_id in self.rules:
             self.cited.add((rule_id, source or self.rules[rule_id].source))
         return rule_id
+
+    def cite_all(self, rule_ids: tuple[str, ...], sources: tuple[str, ...]) -> tuple[str, ...]:
+        """Note that rules are named, each for a row of the law; many candidates name the same."""
+        if (rule_ids, sources) not in self._seen:
+            self._seen.add((rule_ids, sources))
+            self.cited.update(zip(rule_ids, sources, strict=True))
+        return rule_ids
 
     def _group(self, rule_id: str, group: int) -> str:
         rule = self.rules.get(rule_id)
@@ -163,19 +169,24 @@ class Writer:
 
     def citations(self) -> list[out.Citation]:
         """Write every rule named so far with each row of the law it was named for."""
-        found = []
-        for rule_id, source in sorted(self.cited):
-            row = law_rows()[source]
-            found.append(
-                out.Citation(
-                    rule_id=rule_id,
-                    rule_type=self.rules[rule_id].type,
-                    source=source,
-                    citation_zh=row.citation("zh"),
-                    citation_en=row.citation("en"),
-                    quote_zh=row.quote_zh,
-                    quote_en=row.quote_en,
-                    order_ref=self.rules[rule_id].order_ref or "",
-                )
-            )
-        return found
+        return [_citation(self.policy, *named) for named in sorted(self.cited)]
+
+
+@lru_cache(4)
+def _rules_of(policy: Policy) -> dict[str, Rule]:
+    return {rule.id: rule for rule in policy.rules}
+
+
+@lru_cache(4_096)
+def _citation(policy: Policy, rule_id: str, source: str) -> out.Citation:
+    rule, row = _rules_of(policy)[rule_id], law_rows()[source]
+    return out.Citation(
+        rule_id=rule_id,
+        rule_type=rule.type,
+        source=source,
+        citation_zh=row.citation("zh"),
+        citation_en=row.citation("en"),
+        quote_zh=row.quote_zh,
+        quote_en=row.quote_en,
+        order_ref=rule.order_ref or "",
+    )
