@@ -136,7 +136,13 @@ test-engines: $(DEV_DEPS) $(COMPILED) .venv/spark.stamp ## hold that Spark reads
 	.venv/spark/bin/python -m pip --quiet --disable-pip-version-check --no-input install pyspark==4.3.0
 	@touch $@
 
-.PHONY: fuzz fuzz-numbers
+.PHONY: fuzz fuzz-numbers hostile soak
+
+hostile: $(DEV_DEPS) $(COMPILED) ## measure what a hostile client costs the others
+	$(BIN)/python -m loadtests.hostile
+
+soak: $(DEV_DEPS) $(COMPILED) ## call a server for half an hour, and look whether it grows
+	$(BIN)/python -m loadtests.soak
 
 fuzz: $(DEV_DEPS) $(COMPILED) ## send 200,000 mutated messages to a server, over the wire
 	$(BIN)/python -m loadtests.fuzz

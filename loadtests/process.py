@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
+
+from numpy.random import Generator
+
+from ranker.v1 import rerank_pb2 as pb
+
+KEPT: Final = 0.9  # of the sample's candidates in a page
 
 
 class Served(NamedTuple):
@@ -30,6 +36,25 @@ class Served(NamedTuple):
     def descriptors(self) -> int:
         """Return how many files it holds open."""
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+
+def sample_page(rng: Generator, **fields: Any) -> pb.RerankRequest:
+    """Return the page of the sample with utilities drawn anew, and some candidates left out.
+
+    Args:
+        rng: draws them.
+        fields: of the request, in place of the sample's.
+    """
+    told = json.loads(files("ranker").joinpath("sample/home.json").read_bytes())
+    candidates = [one for one in told.pop("candidates") if rng.random() < KEPT]
+    page = pb.RerankRequest(**(told | fields))
+    page.columns.string_ids.extend(one["id"] for one in candidates)
+    page.columns.utilities.extend(rng.lognormal(1.0, 0.6, len(candidates)).tolist())
+    kinds: list[Any] = [
+        pb.CandidateKind.Value(f"CANDIDATE_KIND_{one['kind'].upper()}") for one in candidates
+    ]
+    page.columns.kinds.extend(kinds)
+    return page
 
 
 @contextmanager

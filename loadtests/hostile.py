@@ -1,0 +1,159 @@
+"""What a hostile client costs the others: slow senders, idle connections, floods of pings.
+
+`python -m loadtests.hostile [--laps N] [--json]`: laps with and without it in turn, in one run.
+"""
+
+import argparse
+import json
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import grpc
+import numpy as np
+from rich.progress import track
+
+from loadtests.bench.figures import Figure, show
+from loadtests.process import sample_page, serving
+
+METHOD: Final = "/ranker.v1.RerankService/Rerank"
+IDLE: Final = 1_000  # connections that say nothing
+SLOW: Final = 50  # connections that send a byte now and then
+LAP_S: Final = 3.0
+P50_MAX: Final = 1.2
+P99_MAX: Final = 2.0
+_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
+_PING: Final = bytes.fromhex("0000080600000000000102030405060708")
+
+
+def main(words: list[str] | None = None) -> int:
+    """Measure, print, and fail where others feel too much of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--laps", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args(words)
+    with TemporaryDirectory(prefix="hostile-") as folder, serving(Path(folder)) as served:
+        figures = list(_measured(served.address, asked.laps))
+    if asked.json:
+        print(json.dumps([figure.as_json() for figure in figures], indent=1))
+    else:
+        show(figures, f"median of {asked.laps} laps each, in turn")
+    return 0 if all(figure.is_met for figure in figures) else 1
+
+
+def _measured(address: str, laps: int) -> Iterator[Figure]:
+    alone: list[tuple[float, float]] = []
+    beside: dict[str, list[tuple[float, float]]] = {name: [] for name in ATTACKS}
+    with grpc.insecure_channel(address) as channel:
+        call: Any = channel.unary_unary(METHOD)
+        _lap(call)  # warm
+        quiet = not sys.stderr.isatty()
+        for _ in track(range(laps), "hostile", transient=True, disable=quiet):
+            alone.append(_lap(call))
+            for name, attack in ATTACKS.items():
+                with attack(address):
+                    beside[name].append(_lap(call))
+    p50, p99 = np.median(np.array(alone), axis=0)
+    yield Figure("p50 alone", float(p50), "ms")
+    yield Figure("p99 alone", float(p99), "ms")
+    for name, found in beside.items():
+        theirs = np.median(np.array(found), axis=0)
+        yield Figure(f"{name}: p50", float(theirs[0] / p50), "×", most=P50_MAX)
+        yield Figure(f"{name}: p99", float(theirs[1] / p99), "×", most=P99_MAX)
+
+
+def _lap(call: Callable[..., bytes]) -> tuple[float, float]:
+    """Call for a while; return median and p99, milliseconds."""
+    page = sample_page(np.random.default_rng(1))
+    data, spent = page.SerializeToString(), list[float]()
+    until_s = time.perf_counter() + LAP_S
+    while time.perf_counter() < until_s:
+        begun = time.perf_counter()
+        call(data, timeout=10)
+        spent.append((time.perf_counter() - begun) * 1_000)
+    return float(np.median(spent)), float(np.percentile(spent, 99))
+
+
+def _connected(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=5)
+
+
+@contextmanager
+def _idle(address: str) -> Iterator[None]:
+    """Open connections, say hello, and nothing more."""
+    with ExitStack() as stack:
+        for _ in range(IDLE):
+            held = stack.enter_context(_connected(address))
+            held.sendall(_PREFACE)
+        yield
+
+
+@contextmanager
+def _busy(step: Callable[[list[socket.socket]], None], address: str, count: int) -> Iterator[None]:
+    """Do something on connections of its own, again and again."""
+    stop = threading.Event()
+
+    def run() -> None:
+        held = [_connected(address) for _ in range(count)]
+        for one in held:
+            one.sendall(_PREFACE)
+        while not stop.is_set():
+            step(held)
+        for one in held:
+            one.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _drip(held: list[socket.socket]) -> None:
+    """Send a byte of a request that never ends, on each connection."""
+    for one in held:
+        try:
+            one.sendall(b"\x00")
+        except OSError:  # it was closed on us: rightly
+            held.remove(one)
+            break
+    time.sleep(0.05)
+
+
+def _ping(held: list[socket.socket]) -> None:
+    """Send pings without waiting; come back when we are thrown out."""
+    for at, one in enumerate(held):
+        try:
+            one.sendall(_PING * 50)
+            one.setblocking(False)
+            try:
+                if not one.recv(65_536):
+                    raise OSError
+            except BlockingIOError:
+                pass
+            one.setblocking(True)
+        except OSError:
+            one.close()
+            held.pop(at)
+            break
+    time.sleep(0.005)
+
+
+ATTACKS: Final[dict[str, Callable[[str], Any]]] = {
+    f"{IDLE:,} idle connections": _idle,
+    f"{SLOW} slow senders": lambda address: _busy(_drip, address, SLOW),
+    "a flood of pings": lambda address: _busy(_ping, address, 4),
+}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
