@@ -124,6 +124,7 @@ def _whole() -> list[tuple[str, bytes]]:
         *((f"{service}RerankService/Rerank", one) for one in (page, numbers, rows) * 4),
         *[(f"{service}ExposureService/Report", exposure_pb2.ReportRequest(exposures=[shown] * 3))]
         * 4,
+        (f"{service}RerankService/FallbackSlate", pb.FallbackSlateRequest(request=page)),
         (f"{service}ExplainService/Explain", explained),
         (f"{service}DecisionLogService/Get", decision_log_pb2.GetRequest(sequence=1)),
         (f"{service}DecisionLogService/Query", query),

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
         age_s_max: facts older than this are not used at all.
         poll_s: how often newer facts and policies are looked for.
         page_token_s_max: how long a page token is honoured.
+        fallback_s_max: how long a fallback slate may be shown: so long a takedown may not reach a
+            client that cannot reach us.
         exposure_s_max: how long after its decision an exposure is not late; decisions are known to
             reports for twice as long.
         retain_days, retain_live_days: how long bodies of decisions are kept, and of those that were
@@ -106,6 +108,7 @@ class Settings(BaseSettings):
     age_s_max: Seconds = 3_600.0
     poll_s: Seconds = 1.0
     page_token_s_max: Annotated[int, Field(ge=1, le=86_400)] = 1_800
+    fallback_s_max: Annotated[int, Field(ge=1, le=60)] = 60
     exposure_s_max: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
     retain_days: Annotated[int, Field(le=36_525)] = 1_096
     retain_live_days: Annotated[int, Field(le=36_525)] = 1_096

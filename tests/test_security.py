@@ -132,6 +132,10 @@ def test_a_client_does_not_believe_another_server(app: Served) -> None:
 
 CALLS = {
     "Rerank": (SERVICE, request().SerializeToString()),
+    "FallbackSlate": (
+        SERVICE,
+        pb.FallbackSlateRequest(request=request()).SerializeToString(),
+    ),
     "Explain": (
         EXPLAIN,
         explain_pb2.ExplainRequest(request=request(), candidate_id="best").SerializeToString(),

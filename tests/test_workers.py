@@ -18,6 +18,7 @@ from ranker.audit.checking import check, read_records
 from ranker.audit.log import FOLDER
 from ranker.audit.logs import home_of, homes_of
 from ranker.audit.reconcile import runs
+from ranker.client import Client
 from ranker.v1 import exposure_pb2, log_pb2
 from ranker.v1 import rerank_pb2 as pb
 from tests.commands import SLOTWARDEN, spawn
@@ -254,6 +255,28 @@ def test_a_rolling_restart_fails_no_call(tmp_path: Path) -> None:
         assert not before & set(served.workers()), "every one is another"
     assert set(load.answered) <= set().union(*decided(tmp_path))
     sound(tmp_path)
+
+
+def test_a_rolling_restart_fails_no_page_of_the_shipped_client(tmp_path: Path) -> None:
+    fill(tmp_path)
+    pages, stop = list[str](), threading.Event()
+
+    def ask(client: Client) -> None:
+        while not stop.is_set():
+            pages.append(client.page(request()).origin)
+
+    with fleet(tmp_path, workers=3) as served, Client(served.address, deadline_s=10) as client:
+        hands = [threading.Thread(target=ask, args=(client,)) for _ in range(3)]
+        for hand in hands:
+            hand.start()
+        time.sleep(0.5)
+        served.process.send_signal(signal.SIGHUP)
+        served.wait("rolled")
+        stop.set()
+        for hand in hands:
+            hand.join()
+    assert len(pages) > 50
+    assert set(pages) == {"decided"}
 
 
 def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from constraints.errors import (
 from constraints.faults import place_and_fault
 from ranker.telemetry import DENIED, alarm, note
 
-METHODS: Final = ("Rerank", "Explain", "Report", "Get", "Query")
+METHODS: Final = ("Rerank", "FallbackSlate", "Explain", "Report", "Get", "Query")
 """Every method there is, as identities name them."""
 CONTROL: Final = ("Get", "Query")
 """Methods that tell what is on record."""
@@ -52,7 +52,7 @@ class Identity(BaseModel):
 
     names: tuple[str, ...] = ()
     tokens: tuple[Digest, ...] = ()
-    methods: tuple[Literal["Rerank", "Explain", "Report", "Get", "Query"], ...]
+    methods: tuple[Literal["Rerank", "FallbackSlate", "Explain", "Report", "Get", "Query"], ...]
     calls_per_s: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
     priority: Priority = "normal"
 

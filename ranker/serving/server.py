@@ -25,6 +25,7 @@ from ranker.explaining import Explainer
 from ranker.serving.answering import POOL as ANSWERING
 from ranker.serving.answering import Answerer
 from ranker.serving.books import Books
+from ranker.serving.fallback import Fallbacks
 from ranker.serving.identities import Gate
 from ranker.serving.page_token import load_keys
 from ranker.serving.pool import Pool
@@ -99,6 +100,7 @@ class Server:
         self.reporter = Reporter(self.log, self.shown, settings.exposure_s_max)
         self.books = Books(self.log, self.state)
         self.sealer = self._opened(lambda: Sealer(self.log, home))
+        self.fallbacks = Fallbacks(self.service, self.sealer.signer, settings)
         self.health = health.HealthServicer(False, _WATCHES)
         self._metrics: WSGIServer | None = None
         self._stopped = threading.Event()
@@ -114,6 +116,7 @@ class Server:
         self.explainer = Explainer(settings, self.state, keys)
         handlers = (
             _handler(SERVICE, "Rerank", self._rerank),
+            _handler(SERVICE, "FallbackSlate", self._fallback),
             _handler(EXPLAIN, "Explain", self._explain),
             _handler(EXPOSURE, "Report", self._reported),
             *self._answering(),
@@ -256,6 +259,12 @@ class Server:
             return reply
         finally:
             SECONDS.observe(time.perf_counter() - begun)
+
+    def _fallback(self, data: bytes, context: grpc.ServicerContext) -> bytes:
+        def answer() -> bytes:
+            return self.fallbacks.slate(data, context.time_remaining())
+
+        return self._shielded("FallbackSlate", context, answer, then=self.books.count)
 
     def _explain(self, data: bytes, context: grpc.ServicerContext) -> bytes:
         def answer() -> bytes:

@@ -30,6 +30,58 @@ CANDIDATE_KIND_DRAMA: CandidateKind
 CANDIDATE_KIND_ROOM: CandidateKind
 CANDIDATE_KIND_VIDEO: CandidateKind
 
+class FallbackSlateRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: RerankRequest
+    def __init__(self, request: _Optional[_Union[RerankRequest, _Mapping]] = ...) -> None: ...
+
+class FallbackSlateResponse(_message.Message):
+    __slots__ = ("slate", "signature", "key")
+    SLATE_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    slate: bytes
+    signature: bytes
+    key: str
+    def __init__(self, slate: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., key: _Optional[str] = ...) -> None: ...
+
+class FallbackSlate(_message.Message):
+    __slots__ = ("surface", "terminal", "viewer_class", "personalised", "slots", "decided_us", "expires_us", "decision_id", "policy_digest", "receipt")
+    SURFACE_FIELD_NUMBER: _ClassVar[int]
+    TERMINAL_FIELD_NUMBER: _ClassVar[int]
+    VIEWER_CLASS_FIELD_NUMBER: _ClassVar[int]
+    PERSONALISED_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_US_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_US_FIELD_NUMBER: _ClassVar[int]
+    DECISION_ID_FIELD_NUMBER: _ClassVar[int]
+    POLICY_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    surface: str
+    terminal: str
+    viewer_class: ViewerClass
+    personalised: bool
+    slots: _containers.RepeatedCompositeFieldContainer[FallbackSlot]
+    decided_us: int
+    expires_us: int
+    decision_id: str
+    policy_digest: str
+    receipt: Receipt
+    def __init__(self, surface: _Optional[str] = ..., terminal: _Optional[str] = ..., viewer_class: _Optional[_Union[ViewerClass, str]] = ..., personalised: _Optional[bool] = ..., slots: _Optional[_Iterable[_Union[FallbackSlot, _Mapping]]] = ..., decided_us: _Optional[int] = ..., expires_us: _Optional[int] = ..., decision_id: _Optional[str] = ..., policy_digest: _Optional[str] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ...) -> None: ...
+
+class FallbackSlot(_message.Message):
+    __slots__ = ("slot", "id", "duties", "reserved")
+    SLOT_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    DUTIES_FIELD_NUMBER: _ClassVar[int]
+    RESERVED_FIELD_NUMBER: _ClassVar[int]
+    slot: int
+    id: str
+    duties: _containers.RepeatedScalarFieldContainer[_decision_pb2.Duty]
+    reserved: bool
+    def __init__(self, slot: _Optional[int] = ..., id: _Optional[str] = ..., duties: _Optional[_Iterable[_Union[_decision_pb2.Duty, str]]] = ..., reserved: _Optional[bool] = ...) -> None: ...
+
 class RerankRequest(_message.Message):
     __slots__ = ("surface", "terminal", "slot_count", "first_slot", "page_token", "tail_ids", "session_id", "reserved", "viewer_class", "personalised", "expected_policy_digest", "request_id", "viewer_id", "columns", "rows")
     SURFACE_FIELD_NUMBER: _ClassVar[int]

@@ -40,6 +40,11 @@ class RerankServiceStub:
                 request_serializer=ranker_dot_v1_dot_rerank__pb2.RerankRequest.SerializeToString,
                 response_deserializer=ranker_dot_v1_dot_rerank__pb2.RerankResponse.FromString,
                 _registered_method=True)
+        self.FallbackSlate = channel.unary_unary(
+                '/ranker.v1.RerankService/FallbackSlate',
+                request_serializer=ranker_dot_v1_dot_rerank__pb2.FallbackSlateRequest.SerializeToString,
+                response_deserializer=ranker_dot_v1_dot_rerank__pb2.FallbackSlateResponse.FromString,
+                _registered_method=True)
 
 
 class RerankServiceServicer:
@@ -54,6 +59,14 @@ class RerankServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FallbackSlate(self, request, context):
+        """FallbackSlate decides a first page ahead, to be shown while Rerank cannot be reached. It is
+        signed, and expires soon: after that no governed slot may be shown, and never the raw list.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RerankServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -61,6 +74,11 @@ def add_RerankServiceServicer_to_server(servicer, server):
                     servicer.Rerank,
                     request_deserializer=ranker_dot_v1_dot_rerank__pb2.RerankRequest.FromString,
                     response_serializer=ranker_dot_v1_dot_rerank__pb2.RerankResponse.SerializeToString,
+            ),
+            'FallbackSlate': grpc.unary_unary_rpc_method_handler(
+                    servicer.FallbackSlate,
+                    request_deserializer=ranker_dot_v1_dot_rerank__pb2.FallbackSlateRequest.FromString,
+                    response_serializer=ranker_dot_v1_dot_rerank__pb2.FallbackSlateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +109,33 @@ class RerankService:
             '/ranker.v1.RerankService/Rerank',
             ranker_dot_v1_dot_rerank__pb2.RerankRequest.SerializeToString,
             ranker_dot_v1_dot_rerank__pb2.RerankResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FallbackSlate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ranker.v1.RerankService/FallbackSlate',
+            ranker_dot_v1_dot_rerank__pb2.FallbackSlateRequest.SerializeToString,
+            ranker_dot_v1_dot_rerank__pb2.FallbackSlateResponse.FromString,
             options,
             channel_credentials,
             insecure,
