@@ -136,7 +136,10 @@ test-engines: $(DEV_DEPS) $(COMPILED) .venv/spark.stamp ## hold that Spark reads
 	.venv/spark/bin/python -m pip --quiet --disable-pip-version-check --no-input install pyspark==4.3.0
 	@touch $@
 
-.PHONY: fuzz fuzz-numbers hostile soak
+.PHONY: fuzz fuzz-numbers hostile soak test-clients
+
+test-clients: $(DEV_DEPS) $(COMPILED) ## build and run the example clients of every language there are tools for
+	$(BIN)/python -m loadtests.clients --transcript docs/clients/transcript.txt
 
 hostile: $(DEV_DEPS) $(COMPILED) ## measure what a hostile client costs the others
 	$(BIN)/python -m loadtests.hostile

@@ -1,0 +1,139 @@
+// A feed service in Go: deadline, repetition only where it is safe, lawful fallback.
+// client ADDRESS KEY_FILE CANDIDATES SECONDS
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	pb "slotwarden/rankerv1"
+)
+
+const (
+	deadline = 500 * time.Millisecond
+	service  = "/ranker.v1.RerankService/"
+	signed   = "slotwarden-fallback/v1\n"
+)
+
+type feed struct {
+	channel *grpc.ClientConn // one a process; gRPC keeps it connected
+	name    string
+	key     ed25519.PublicKey
+	request *pb.RerankRequest
+	held    *pb.FallbackSlate // the newest fallback slate
+}
+
+// call repeats what is safe to repeat while the deadline lasts: Rerank only adds a record.
+func (f *feed) call(method string, in, out proto.Message, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	for wait := 5 * time.Millisecond; ; wait *= 2 {
+		err := f.channel.Invoke(ctx, service+method, in, out)
+		code := status.Code(err)
+		if err == nil || (code != codes.Unavailable && code != codes.Canceled) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (f *feed) refresh() {
+	reply := &pb.FallbackSlateResponse{}
+	asked := &pb.FallbackSlateRequest{Request: f.request}
+	if f.call("FallbackSlate", asked, reply, 2*time.Second) != nil {
+		return // the last one serves until it expires
+	}
+	ours := strings.HasPrefix(reply.Key, f.name+"+")
+	if !ours || !ed25519.Verify(f.key, append([]byte(signed), reply.Slate...), reply.Signature) {
+		return
+	}
+	slate := &pb.FallbackSlate{}
+	if proto.Unmarshal(reply.Slate, slate) == nil {
+		f.held = slate
+	}
+}
+
+func (f *feed) page() []string {
+	reply := &pb.RerankResponse{}
+	if f.call("Rerank", f.request, reply, deadline) == nil {
+		told := []string{"decided"}
+		for _, placement := range reply.Decision.Placements {
+			told = append(told, shown(placement.Id))
+		}
+		return told
+	}
+	if f.held != nil && uint64(time.Now().UnixMicro()) < f.held.ExpiresUs {
+		told := []string{"fallback"}
+		for _, slot := range f.held.Slots {
+			told = append(told, shown(slot.Id))
+		}
+		return told
+	}
+	return []string{"none"} // no governed slot: never the raw list
+}
+
+func shown(id string) string {
+	if id == "" {
+		return "-"
+	}
+	return id
+}
+
+func must(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func main() {
+	channel, err := grpc.Dial(os.Args[1], grpc.WithInsecure())
+	must(err)
+	line, err := os.ReadFile(os.Args[2])
+	must(err)
+	parts := strings.SplitN(strings.TrimSpace(string(line)), "+", 3)
+	raw, err := base64.StdEncoding.DecodeString(parts[2])
+	must(err)
+	columns := &pb.CandidateColumns{}
+	file, err := os.Open(os.Args[3])
+	must(err)
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		utility, err := strconv.ParseFloat(fields[1], 32)
+		must(err)
+		columns.StringIds = append(columns.StringIds, fields[0])
+		columns.Utilities = append(columns.Utilities, float32(utility))
+	}
+	f := &feed{channel: channel, name: parts[0], key: raw[1:], request: &pb.RerankRequest{
+		Surface: "home", Terminal: "phone", SlotCount: 5,
+		Candidates: &pb.RerankRequest_Columns{Columns: columns},
+	}}
+	f.refresh()
+	seconds, err := strconv.Atoi(os.Args[4])
+	must(err)
+	end, last := time.Now().Add(time.Duration(seconds)*time.Second), time.Now()
+	for time.Now().Before(end) {
+		fmt.Println(strings.Join(f.page(), " "))
+		if time.Since(last) > time.Second {
+			f.refresh()
+			last = time.Now()
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}

@@ -1,0 +1,94 @@
+// A feed service in Node: deadline, repetition only where it is safe, lawful fallback.
+// node client.js ADDRESS KEY_FILE CANDIDATES SECONDS   (PROTO=folder of the .proto files)
+const crypto = require('crypto');
+const fs = require('fs');
+const grpc = require('@grpc/grpc-js');
+const loader = require('@grpc/proto-loader');
+
+const [address, keyFile, candidatesFile, seconds] = process.argv.slice(2);
+const files = ['ranker/v1/rerank.proto'];
+const definition = loader.loadSync(files, {
+  includeDirs: [process.env.PROTO || 'proto'], keepCase: true, longs: Number, enums: String,
+});
+const v1 = grpc.loadPackageDefinition(definition).ranker.v1;
+// One channel a process; gRPC keeps it connected, and moves to another worker when asked to.
+const client = new v1.RerankService(address, grpc.credentials.createInsecure());
+const DEADLINE_MS = 500;
+const REPEATED = [grpc.status.UNAVAILABLE, grpc.status.CANCELLED];
+
+const lines = fs.readFileSync(candidatesFile, 'utf8').trim().split('\n').map((l) => l.split(' '));
+const request = {
+  surface: 'home', terminal: 'phone', slot_count: 5,
+  columns: { string_ids: lines.map((l) => l[0]), utilities: lines.map((l) => Number(l[1])) },
+};
+
+function call(method, message, deadlineMs) {
+  const deadline = Date.now() + deadlineMs;
+  return new Promise((resolve, reject) => {
+    const attempt = (wait) => client[method](message, { deadline }, (error, reply) => {
+      if (!error) return resolve(reply);
+      // Rerank is safe to repeat: it only adds a record. Nothing else is repeated blindly.
+      if (!REPEATED.includes(error.code) || Date.now() + wait >= deadline) return reject(error);
+      return setTimeout(() => attempt(wait * 2), wait);
+    });
+    attempt(5);
+  });
+}
+
+const [name, , encoded] = splitKey(fs.readFileSync(keyFile, 'utf8'));
+function splitKey(line) {
+  const at = line.indexOf('+');
+  const rest = line.slice(at + 1);
+  const next = rest.indexOf('+');
+  return [line.slice(0, at), rest.slice(0, next), rest.slice(next + 1).trim()];
+}
+const raw = Buffer.from(encoded, 'base64').subarray(1);
+const publicKey = crypto.createPublicKey({
+  key: Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), raw]),
+  format: 'der', type: 'spki',
+});
+let held = null; // the newest fallback slate
+
+async function refresh() {
+  try {
+    const reply = await call('FallbackSlate', { request }, 2000);
+    const signed = Buffer.concat([Buffer.from('slotwarden-fallback/v1\n'), reply.slate]);
+    const holds = reply.key.startsWith(`${name}+`)
+      && crypto.verify(null, signed, publicKey, reply.signature);
+    if (holds) held = decode(reply.slate);
+  } catch (error) { /* the last one serves until it expires */ }
+}
+
+function decode(bytes) {
+  const protobuf = require('protobufjs');
+  const root = new protobuf.Root();
+  root.resolvePath = (origin, target) => `${process.env.PROTO || 'proto'}/${target}`;
+  root.loadSync(files, { keepCase: true });
+  return root.lookupType('ranker.v1.FallbackSlate').toObject(
+    root.lookupType('ranker.v1.FallbackSlate').decode(bytes), { longs: Number, defaults: true });
+}
+
+async function page() {
+  try {
+    const reply = await call('Rerank', request, DEADLINE_MS);
+    return ['decided', ...reply.decision.placements.map((p) => p.id || '-')];
+  } catch (error) {
+    if (held && Date.now() * 1000 < held.expires_us) {
+      return ['fallback', ...held.slots.map((s) => s.id || '-')];
+    }
+    return ['none']; // no governed slot: never the raw list
+  }
+}
+
+(async () => {
+  await refresh();
+  const end = Date.now() + Number(seconds) * 1000;
+  let last = Date.now();
+  while (Date.now() < end) {
+    console.log((await page()).join(' '));
+    if (Date.now() - last > 1000) { refresh(); last = Date.now(); }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  client.close();
+  process.exit(0);
+})();

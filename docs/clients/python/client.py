@@ -1,0 +1,22 @@
+"""A feed service in Python: `client.py ADDRESS KEY_FILE CANDIDATES SECONDS`."""
+
+import sys
+import time
+from pathlib import Path
+
+from ranker.client import Client
+from ranker.v1 import rerank_pb2 as pb
+
+address, key_file, candidates, seconds = sys.argv[1:]
+rows = [line.split() for line in Path(candidates).read_text(encoding="utf-8").splitlines()]
+columns = pb.CandidateColumns(
+    string_ids=[row[0] for row in rows], utilities=[float(row[1]) for row in rows]
+)
+request = pb.RerankRequest(surface="home", terminal="phone", slot_count=5, columns=columns)
+key = Path(key_file).read_text(encoding="utf-8")
+with Client(address, deadline_s=0.5, keys=(key,), refresh_s=1.0) as client:
+    until = time.monotonic() + float(seconds)
+    while time.monotonic() < until:
+        page = client.page(request)
+        print(page.origin, *(slot.id or "-" for slot in page.slots), flush=True)
+        time.sleep(0.2)
