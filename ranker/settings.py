@@ -53,6 +53,7 @@ class Settings(BaseSettings):
             client that cannot reach us.
         exposure_s_max: how long after its decision an exposure is not late; decisions are known to
             reports for twice as long.
+        rotate_s: how often the tables of the log are made up to date; 0 for never.
         retain_days, retain_live_days: how long bodies of decisions are kept, and of those that were
             offered live rooms, before `slotwarden audit expire` deletes them.
         drain_s: how long running calls may finish after a stop.
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
     page_token_s_max: Annotated[int, Field(ge=1, le=86_400)] = 1_800
     fallback_s_max: Annotated[int, Field(ge=1, le=60)] = 60
     exposure_s_max: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
+    rotate_s: Annotated[float, Field(ge=0, le=86_400)] = 3_600.0
     retain_days: Annotated[int, Field(le=36_525)] = 1_096
     retain_live_days: Annotated[int, Field(le=36_525)] = 1_096
     drain_s: Annotated[float, Field(ge=0, le=3_600)] = 10.0

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -30,7 +31,7 @@ from ranker.audit.tables.rotating import rotate
 from ranker.v1 import decision_pb2 as out
 from tests.commands import spawn
 from tests.logged import CLIP, DAY_US, Decided, decisions, logging
-from tests.serving import NOW_US
+from tests.serving import NOW_US, request, served
 
 
 @pytest.fixture(scope="module")
@@ -384,3 +385,19 @@ def test_every_table_and_column_is_documented() -> None:
         facts = (DOCS.parent / "facts.md").read_text(encoding="utf-8")
         for column in (*table.columns, *table.by):
             assert column in named or f"`{column}`" in facts, f"{table.name}.{column}"
+
+
+def test_a_server_keeps_the_tables_fresh(tmp_path: Path) -> None:
+    with served(tmp_path, poll_s=0.1, rotate_s=0.5) as app:
+        ids = {app.rerank(request()).decision_id for _ in range(3)}
+        until_s = time.monotonic() + 30
+        while _known(tmp_path) != ids:
+            assert time.monotonic() < until_s
+            time.sleep(0.2)
+
+
+def _known(data_dir: Path) -> set[str]:
+    if Manifest.load(data_dir / TABLES) is None:
+        return set()
+    sql = "SELECT DISTINCT decision_id FROM slots"
+    return {str(row[0]) for row in ask(data_dir, Asking(sql=sql)).rows}

@@ -30,6 +30,7 @@ from ranker.serving.identities import Gate
 from ranker.serving.page_token import load_keys
 from ranker.serving.pool import Pool
 from ranker.serving.reporting import Reporter
+from ranker.serving.rotation import Rotator
 from ranker.serving.service import RerankService
 from ranker.serving.state import State
 from ranker.serving.status import to_status
@@ -113,6 +114,8 @@ class Server:
             maximum_concurrent_rpcs=settings.calls_max + _STREAMS_MAX,
         )
         self.gate = self._opened(lambda: Gate(settings.identities))
+        every_s = settings.rotate_s if settings.worker == 0 else 0.0  # for all of them
+        self.rotator = Rotator(settings.data_dir, every_s)
         self.explainer = Explainer(settings, self.state, keys)
         handlers = (
             _handler(SERVICE, "Rerank", self._rerank),
@@ -179,6 +182,7 @@ class Server:
         self._grpc.stop(self.settings.drain_s).wait()
         self.state.stop()
         self.service.certifier.stop()
+        self.rotator.stop()
         self.books.end()
         self.log.close()
         self.shown.close()
@@ -209,6 +213,7 @@ class Server:
             self.books.write(self.state.in_use())
             self._seal()
             self._close_day()
+            self.rotator.look()
 
     def _opened(self, opening: Callable[[], Opened]) -> Opened:
         """Open what stands beside the log; without it the log is closed again."""
