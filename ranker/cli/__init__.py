@@ -11,6 +11,7 @@ from ranker.cli import (  # noqa: F401 -- they add their commands
     analyze,
     audit,
     audit_tables,
+    backup,
     cases,
     costs,
     directives,
