@@ -15,6 +15,7 @@ from ranker.cli import (  # noqa: F401 -- they add their commands
     cases,
     costs,
     directives,
+    doctor,
     explain,
     exposure,
     facts,
