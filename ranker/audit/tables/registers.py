@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -124,7 +124,7 @@ def write_registers(data_dir: Path, root: Path) -> tuple[File, ...]:
     rows = law_rows().items()
     articles = [(key, row.citation("zh"), row.citation("en")) for key, row in rows]
     rules = [row for policy in all_kept(data_dir) for row in _rules(policy)]
-    told_of = (subjects, candidates, rules, articles, tags, entries)
+    told_of: tuple[Sequence[Row], ...] = (subjects, candidates, rules, articles, tags, entries)
     filled = zip(REGISTERS, told_of, strict=True)
     return tuple(write_register(root, table, told) for table, told in filled)
 
