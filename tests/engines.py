@@ -17,7 +17,9 @@ from ranker.audit.tables.manifest import FOLDER, Manifest
 from ranker.audit.tables.questions import QUESTIONS
 from ranker.audit.tables.registers import REGISTERS
 from ranker.audit.tables.rotating import rotate
+from ranker.v1 import exposure_pb2
 from tests.logged import CLIP, decisions, logging
+from tests.serving import NOW_US, request
 
 ROWS = 1_000
 
@@ -26,8 +28,14 @@ def main(words: list[str]) -> int:
     (python,) = words
     with TemporaryDirectory() as name:
         folder = Path(name)
-        with logging(folder):
-            pass
+        with logging(folder) as app:
+            reply = app.rerank(request())
+            shown = [
+                exposure_pb2.Exposure(decision_id=reply.decision_id, slot=n, shown_at_us=NOW_US)
+                for n in range(3)
+            ]
+            told_of = exposure_pb2.ReportRequest(exposures=shown)
+            app.server.reporter.report(told_of.SerializeToString())
         rotate(folder)
         asked = dict(_asked(folder))
         spark = _spark(python, folder, asked)
