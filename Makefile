@@ -69,7 +69,7 @@ schemas: $(PROJECT) ## write docs/schemas anew, for editors of policies and case
 # The two names on standard input let `make run` install the project without fetching a build tool.
 lock: .venv/bin/python ## write .ci/lock anew from pyproject.toml (fetches uv)
 	$(PIP) 'uv>=0.13'
-	$(PIP_COMPILE) --extra dev --extra bench --extra analyze --extra audit --extra train pyproject.toml --output-file .ci/lock/dev.txt
+	$(PIP_COMPILE) --extra dev --extra bench --extra load --extra analyze --extra audit --extra train pyproject.toml --output-file .ci/lock/dev.txt
 	printf 'hatchling\neditables\n' | \
 		$(PIP_COMPILE) pyproject.toml - --constraints .ci/lock/dev.txt --output-file .ci/lock/run.txt
 
@@ -136,7 +136,16 @@ test-engines: $(DEV_DEPS) $(COMPILED) .venv/spark.stamp ## hold that Spark reads
 	.venv/spark/bin/python -m pip --quiet --disable-pip-version-check --no-input install pyspark==4.3.0
 	@touch $@
 
-.PHONY: fuzz fuzz-numbers hostile soak test-clients
+.PHONY: fuzz fuzz-numbers hostile soak test-clients loadtest overload
+
+# `make loadtest LOAD_FLAGS='--seconds 600 --slo mine.toml'`
+LOAD_FLAGS ?=
+
+loadtest: $(DEV_DEPS) $(COMPILED) ## Locust at 60 % of capacity: every reply judged, objectives held, report in reports/loadtest.html
+	$(BIN)/python -m loadtests.load $(LOAD_FLAGS)
+
+overload: $(DEV_DEPS) $(COMPILED) ## three times what a core can answer: what is still answered, how quickly others are refused
+	$(BIN)/python -m loadtests.overload $(LOAD_FLAGS)
 
 test-clients: $(DEV_DEPS) $(COMPILED) ## build and run the example clients of every language there are tools for
 	$(BIN)/python -m loadtests.clients --transcript docs/clients/transcript.txt

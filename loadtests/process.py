@@ -4,10 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 from numpy.random import Generator
@@ -57,27 +58,42 @@ def sample_page(rng: Generator, **fields: Any) -> pb.RerankRequest:
     return page
 
 
+def sample_files() -> dict[str, bytes]:
+    """Return the facts of the sample: name → CSV, in the order of their import."""
+    names = ("aliases.csv", "subjects.csv", "candidates.csv", "listings.csv")
+    return {name: files("ranker").joinpath("sample", name).read_bytes() for name in names}
+
+
 @contextmanager
-def serving(data_dir: Path, **settings: str) -> Iterator[Served]:
-    """Start a server with the sample catalogue, and stop it.
+def serving(
+    data_dir: Path, facts: Mapping[str, bytes] | None = None, cores: str = "", **settings: str
+) -> Iterator[Served]:
+    """Start a server with a catalogue, and stop it.
 
     Args:
-        data_dir: of the server; the sample is imported.
+        data_dir: of the server; the facts are imported.
+        facts: name → CSV, in the order of their import; the sample's unless given.
+        cores: processors it may run on, as `taskset` reads them; empty for all.
         settings: its variables, without `SLOTWARDEN_`, in lower case.
 
     Raises:
         RuntimeError: it ended before it served.
     """
-    sample = files("ranker").joinpath("sample")
-    names = ("aliases.csv", "subjects.csv", "candidates.csv", "listings.csv")
     slotwarden = str(Path(sys.executable).with_name("slotwarden"))
     where = ["--data-dir", str(data_dir)]
-    paths = [str(sample.joinpath(name)) for name in names]
-    subprocess.run([slotwarden, "facts", "import", *paths, *where], check=True, capture_output=True)
+    with TemporaryDirectory(prefix="facts-") as folder:
+        paths = [Path(folder) / name for name in facts or sample_files()]
+        for path, content in zip(paths, (facts or sample_files()).values(), strict=True):
+            path.write_bytes(content)
+        command = [slotwarden, "facts", "import", *map(str, paths), *where]
+        subprocess.run(command, check=True, capture_output=True)
     told = {f"SLOTWARDEN_{name.upper()}": value for name, value in settings.items()}
+    pinned = ["taskset", "--cpu-list", cores] if cores else []
     with (data_dir / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            [slotwarden, "serve", "--port", "0", *where], stderr=log, env=os.environ | told
+            [*pinned, slotwarden, "serve", "--port", "0", *where],
+            stderr=log,
+            env=os.environ | told,
         )
         try:
             yield Served(_address(process, data_dir / "server.log"), process.pid)

@@ -104,12 +104,12 @@ def measure(asked: argparse.Namespace) -> dict[str, Summary]:
         serving.wait_for_revision(client, first, revision)
         runs = {}
         for name in DATA_SETS:
-            with _progress(f"{name}: asking", asked.pages) as tick:
+            with progress(f"{name}: asking", asked.pages) as tick:
                 runs[name] = ask(client, source.build(name, asked.pages), tick)
         books = Books(revision, serving.decisions_of(data_dir))
     summaries = {}
     for name, run in runs.items():
-        with _progress(f"{name}: judging", len(run.pages)) as tick:
+        with progress(f"{name}: judging", len(run.pages)) as tick:
             verdicts = list(judge_all(run.pages, ledger, law, tick))
         faults = books.faults(reply for _, reply in run.pages)
         is_hostile = asked.solver != "kernel"
@@ -130,7 +130,7 @@ def _server(
 
 
 @contextmanager
-def _progress(what: str, total: int) -> Iterator[Tick]:
+def progress(what: str, total: int | None) -> Iterator[Tick]:
     """Show a bar on standard error, when that is a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

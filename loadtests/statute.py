@@ -3,6 +3,7 @@
 It shares no code with the product.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +22,13 @@ _AGEING: Final = frozenset(
     )
 )  # facts that count as unknown when the reply says the facts are too old
 _BENEFITS: Final = ("key_catalogue", "showcase", "key_date", "mainstream")
-_OF_BUREAU: Final = "（京）"  # the one bureau whose numbers are drawn; all others are of platforms
+_BUREAUS: Final = frozenset(
+    (*"京津沪渝冀晋蒙辽吉黑苏浙皖闽赣鲁豫鄂湘粤桂琼川蜀黔贵滇云藏陕秦甘陇青宁新", "总局")
+)  # whose numbers are licences and filings of a bureau; all others are of platforms
+_NUMBER: Final = re.compile(
+    "（(.{1,12})）网(微剧|剧|影|动画)([审备])字（20[0-9]{2}）第[0-9]{1,8}号"
+)
+_WIDE: Final = str.maketrans("()", "（）")
 _SCOPE: Final = frozenset(
     (
         "id",
@@ -116,18 +123,21 @@ class Ledger:
 
 def _uncontradicted(row: Row) -> Row:
     """Return the row, its document unknown where its number is of another one."""
-    number = row.get("document_number", "")
+    number = row.get("document_number", "").translate(_WIDE)
     if not number:
         return {**row, "number": ""}
-    of = "platform_filing"
-    if number.startswith(_OF_BUREAU):
-        of = "licence" if "审" in number else "bureau_filing"
-    elif "审" in number:
+    form, of, told = _NUMBER.fullmatch(number), "platform_filing", "contradictory"
+    if form is None:
+        of = told = "malformed"
+    elif form[1] in _BUREAUS:
+        of = "licence" if form[3] == "审" else "bureau_filing"
+    elif form[3] == "审":
         of = "nothing a platform may issue"
-    if row.get("document", "") in ("", of):
+    row = {**row, "document_number": number}
+    if form and row.get("document", "") in ("", of):
         return {**row, "number": "right"}
     status = "" if row.get("document_status") == "verified" else row.get("document_status", "")
-    return {**row, "number": "contradictory", "document": "", "document_status": status}
+    return {**row, "number": told, "document": "", "document_status": status}
 
 
 @dataclass(frozen=True, slots=True)

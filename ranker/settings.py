@@ -34,7 +34,8 @@ class Settings(BaseSettings):
             change; none for plain text.
         tls_client_ca: file of the authority whose certificates clients must show, PEM.
         identities: TOML file of who may call what; see docs/security.md.
-        threads: calls decided at the same time.
+        threads: calls decided at the same time; kernels run beside Python, so two use a processor
+            well, and more only hold up refusals.
         calls_max: LIMIT of calls running or waiting; more are refused at once.
         metrics_port: Prometheus endpoint on the same host; 0 for none.
         reflection: answer gRPC reflection (grpcurl, grpcui).
@@ -95,7 +96,7 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
     identities: Path | None = None
-    threads: Annotated[int, Field(ge=1, le=64)] = 4
+    threads: Annotated[int, Field(ge=1, le=64)] = 2
     calls_max: Annotated[int, Field(ge=1, le=10_000)] = 128
     metrics_port: Port = 0
     reflection: bool = True

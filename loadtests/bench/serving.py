@@ -133,7 +133,7 @@ def _serve(pipe: Connection, data_dir: Path, kind: Kind, worker: int, size: int)
         metrics_port=metrics if kind == "default" else 0,
         certify_share=0.0,
     )
-    port, stop = _echo(settings, size) if kind == "echo" else _rerank(settings, kind)
+    port, stop = echo(settings, size) if kind == "echo" else _rerank(settings, kind)
     try:
         pipe.send((port, metrics))
         pipe.recv()
@@ -162,7 +162,7 @@ class _Nowhere:
         return self.sequence
 
 
-def _echo(settings: Settings, size: int) -> tuple[int, Callable[[], Any]]:
+def echo(settings: Settings, size: int) -> tuple[int, Callable[[], Any]]:
     """Answer canned bytes, behind the server's own threads and options."""
     canned = b"x" * size
 

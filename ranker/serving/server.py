@@ -28,12 +28,12 @@ from ranker.serving.books import Books
 from ranker.serving.fallback import Fallbacks
 from ranker.serving.identities import Gate
 from ranker.serving.page_token import load_keys
-from ranker.serving.pool import Pool
+from ranker.serving.pool import Door, Pool, no_room
 from ranker.serving.reporting import Reporter
 from ranker.serving.rotation import Rotator
 from ranker.serving.service import RerankService
 from ranker.serving.state import State
-from ranker.serving.status import to_status
+from ranker.serving.status import SERVER_US, to_status
 from ranker.serving.tls import Certificates
 from ranker.serving.warming import warm_up
 from ranker.settings import Settings
@@ -45,6 +45,7 @@ EXPOSURE: Final = exposure_pb2.DESCRIPTOR.services_by_name["ExposureService"].fu
 EXPLAIN: Final = explain_pb2.DESCRIPTOR.services_by_name["ExplainService"].full_name
 DECISION_LOG: Final = decision_log_pb2.DESCRIPTOR.services_by_name["DecisionLogService"].full_name
 Opened = TypeVar("Opened")
+_COUNTED: Final = ("Rerank", "FallbackSlate")  # calls that the books balance
 _STREAMS_MAX: Final = 1_024  # LIMIT: streams left open beside the calls; they hold up no call
 _WIRE_BYTES_MAX: Final = 8 * 1024 * 1024  # LIMIT: above it gRPC refuses before we see a byte
 _OPTIONS: Final = (
@@ -117,14 +118,14 @@ class Server:
         every_s = settings.rotate_s if settings.worker == 0 else 0.0  # for all of them
         self.rotator = Rotator(settings.data_dir, every_s)
         self.explainer = Explainer(settings, self.state, keys)
-        handlers = (
+        deciding = (
             _handler(SERVICE, "Rerank", self._rerank),
             _handler(SERVICE, "FallbackSlate", self._fallback),
             _handler(EXPLAIN, "Explain", self._explain),
             _handler(EXPOSURE, "Report", self._reported),
-            *self._answering(),
         )
-        self._grpc.add_generic_rpc_handlers(handlers)
+        door = Door(self._pool, deciding, self._refuse)
+        self._grpc.add_generic_rpc_handlers((door, *self._answering()))
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._grpc)
         if settings.reflection and settings.identities is None:
             names = (
@@ -251,7 +252,6 @@ class Server:
             self.health.set(name, known.SERVING if serving else known.NOT_SERVING)
 
     def _rerank(self, data: bytes, context: grpc.ServicerContext) -> bytes:
-        begun = time.perf_counter()
         try:
             reply = self._shielded(
                 "Rerank",
@@ -263,7 +263,16 @@ class Server:
                 self._tend()  # the log has just taken a record again
             return reply
         finally:
-            SECONDS.observe(time.perf_counter() - begun)
+            SECONDS.observe(time.perf_counter() - self._pool.begun_s())
+
+    def _refuse(self, method: str, context: grpc.ServicerContext) -> bytes:
+        """Refuse a call that finds no place; it has not been read."""
+        begun_s, error = time.perf_counter(), no_room()
+        REQUESTS.labels(error.reason).inc()
+        if method in _COUNTED:
+            self.books.count(error.reason)
+        context.abort_with_status(to_status(error, begun_s))
+        raise AssertionError("abort raises")
 
     def _fallback(self, data: bytes, context: grpc.ServicerContext) -> bytes:
         def answer() -> bytes:
@@ -303,16 +312,19 @@ class Server:
         then: Callable[[str], None] = lambda reason: None,
     ) -> bytes:
         """Answer a call where there is room for it; nothing but our own words reaches a caller."""
-        reason = "OK"
+        reason, begun_s = "OK", self._pool.begun_s()
         try:
             self._pool.check_room()
             caller = self.gate.admit(method, context)
             self._pool.check(caller.priority)
-            return answer()
+            answered = answer()
+            spent_us = int((time.perf_counter() - begun_s) * 1e6)
+            context.set_trailing_metadata(((SERVER_US, str(spent_us)),))
+            return answered
         except Exception as error:
             reason = error.reason if isinstance(error, GovernanceError) else "INTERNAL"
             self._report(error, reason)
-            context.abort_with_status(to_status(error))
+            context.abort_with_status(to_status(error, begun_s))
             raise AssertionError("abort raises") from error
         finally:
             REQUESTS.labels(reason).inc()

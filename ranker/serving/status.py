@@ -1,5 +1,6 @@
 """Errors to gRPC statuses: the only place that knows gRPC's codes."""
 
+import time
 from typing import Any, Final
 
 import grpc
@@ -24,6 +25,8 @@ from constraints.errors import (
 DOMAIN: Final = "slotwarden"
 PUSHBACK: Final = "grpc-retry-pushback-ms"
 """Trailing metadata: clients with a retry policy try again after so many milliseconds."""
+SERVER_US: Final = "slotwarden-server-us"
+"""Trailing metadata of every call: microseconds since it came in, waiting included."""
 
 CODES: Final[dict[type[GovernanceError], grpc.StatusCode]] = {
     RequestError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -39,22 +42,32 @@ CODES: Final[dict[type[GovernanceError], grpc.StatusCode]] = {
 }
 
 
-def to_status(error: Exception) -> grpc.Status:
-    """Return the rich status of an error; one that is not ours tells the caller nothing."""
-    code, message, reason, field = grpc.StatusCode.INTERNAL, "internal error", "INTERNAL", ""
+def to_status(error: Exception, begun_s: float | None = None) -> grpc.Status:
+    """Return the rich status of an error; one that is not ours tells the caller nothing.
+
+    Args:
+        error: what went wrong.
+        begun_s: when the call came in, by `time.perf_counter`; None tells no time.
+    """
+    told = "internal error", "INTERNAL", ""
+    code, retry_ms = grpc.StatusCode.INTERNAL, 0
     if isinstance(error, GovernanceError) and type(error) in CODES:
-        code, message = CODES[type(error)], str(error)
-        reason, field = error.reason, error.field
+        code, told = CODES[type(error)], (str(error), error.reason, error.field)
+        retry_ms = error.retry_ms if isinstance(error, OverloadedError) else 0
+    more = [(PUSHBACK, str(retry_ms))] if retry_ms else []
+    found: Any = _status(code, *told)
+    if begun_s is not None:
+        more.append((SERVER_US, str(int((time.perf_counter() - begun_s) * 1e6))))
+    return found._replace(trailing_metadata=(*found.trailing_metadata, *more))  # type: ignore[no-any-return]
+
+
+def _status(code: grpc.StatusCode, message: str, reason: str, field: str) -> grpc.Status:
     details = [_packed(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN))]
     if field:
         broken = error_details_pb2.BadRequest.FieldViolation(field=field, description=message)
         details.append(_packed(error_details_pb2.BadRequest(field_violations=[broken])))
     status = status_pb2.Status(code=code.value[0], message=message, details=details)
-    found: Any = rpc_status.to_status(status)
-    if isinstance(error, OverloadedError) and error.retry_ms:
-        pushback = (PUSHBACK, str(error.retry_ms))
-        found = found._replace(trailing_metadata=(*found.trailing_metadata, pushback))
-    return found  # type: ignore[no-any-return]
+    return rpc_status.to_status(status)
 
 
 def _packed(detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest) -> any_pb2.Any:

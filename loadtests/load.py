@@ -1,0 +1,188 @@
+"""Runs the load test against a server of our own: `python -m loadtests.load [--seconds N] …`.
+
+The server has a processor of its own, its callers another. Its capacity is measured first, then
+Locust sends at a share of it; at last a sender that never waits for replies sends at the same rate,
+for Locust's users do wait. Exit code: Locust's, which is 1 where an objective is not kept.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from loadtests.bench.figures import Figure, show
+from loadtests.client import to_message
+from loadtests.process import Served, serving
+from loadtests.sender import Sent, flood, send
+from loadtests.slo import SHIPPED
+from loadtests.traffic import DATA, Traffic, traffic
+
+SERVER_CORE: Final = 0
+SENDER_CORE: Final = 1
+HANDS: Final = 8
+WARM_S: Final = 3.0
+CAPACITY_S: Final = 6.0
+OPEN_S: Final = 15.0
+TIMEOUT_S: Final = 2.0
+REPORT: Final = Path("reports/loadtest.html")
+LOCUSTFILE: Final = Path(__file__).with_name("locustfile.py")
+
+
+class Ready(NamedTuple):
+    """A server under a known load.
+
+    Attributes:
+        served: the server.
+        source: what it is sent.
+        pages: the same as bytes, those that continue no other.
+        capacity: calls a second it answers at most.
+    """
+
+    served: Served
+    source: Traffic
+    pages: list[bytes]
+    capacity: float
+
+
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser of what all load tests take."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--pages", type=int, default=400, help="different pages to send")
+    parser.add_argument("--seed", type=int, default=1, help="of pages and facts")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the public data sets")
+    parser.add_argument("--quality", default="default", help="of the server: fast, default, best")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+@contextmanager
+def ready(asked: argparse.Namespace, hands: int = HANDS, **settings: str) -> Iterator[Ready]:
+    """Start a server, warm it, and learn its capacity.
+
+    Args:
+        asked: see `arguments`.
+        hands: calls under way while its capacity is measured.
+        settings: of the server, see `serving`.
+    """
+    cores = os.sched_getaffinity(0)
+    apart = {SERVER_CORE, SENDER_CORE} <= cores
+    source = traffic(asked.pages, asked.seed, asked.data)
+    pages = [to_message(page).SerializeToString() for page in source.pages if not page["follows"]]
+    with TemporaryDirectory(prefix="load-") as folder, ExitStack() as stack:
+        core = str(SERVER_CORE) if apart else ""
+        told = {"quality": asked.quality} | settings
+        served = stack.enter_context(serving(Path(folder), source.facts, core, **told))
+        if apart:
+            os.sched_setaffinity(0, {SENDER_CORE})
+            stack.callback(os.sched_setaffinity, 0, cores)
+        flood(served.address, pages, 1, WARM_S, TIMEOUT_S)
+        peak = flood(served.address, pages, hands, CAPACITY_S, TIMEOUT_S)
+        yield Ready(served, source, pages, peak.goodput)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Measure the capacity, run Locust at a share of it, and check its figures."""
+    parser = arguments(__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="of the load")
+    parser.add_argument("--share", type=float, default=0.6, help="of the capacity")
+    parser.add_argument("--slo", type=Path, default=SHIPPED, help="objectives, TOML")
+    parser.add_argument(
+        "--html", type=Path, default=Path("reports/loadtest.html"), help="Locust's report"
+    )
+    asked = parser.parse_args(words)
+    asked.html.parent.mkdir(parents=True, exist_ok=True)
+    with ready(asked) as found, _echo() as echo:
+        rate = asked.share * found.capacity
+        code, measured = _locust(asked, found.served.address, echo, rate)
+        sent = send(found.served.address, found.pages, rate, OPEN_S, TIMEOUT_S, asked.seed)
+    figures = list(_figures(found.capacity, rate, measured, sent))
+    if asked.json:
+        told = {"source": found.source.name, "kept": code == 0, "report": str(asked.html)}
+        print(json.dumps(told | {"figures": [one.as_json() for one in figures]}, indent=1))
+    else:
+        show(figures, f"pages of {found.source.name}, one core for the server, one for callers")
+        print(f"report: {asked.html}; objectives {'kept' if code == 0 else 'NOT KEPT'}")
+    return code
+
+
+def _figures(
+    capacity: float, rate: float, measured: dict[str, dict[str, float]], sent: Sent
+) -> Iterator[Figure]:
+    yield Figure("capacity", capacity, "calls/s")
+    yield Figure("sent", rate, "calls/s")
+    for row, told in measured.items():
+        if row in ("lawful", "true"):
+            yield Figure(f"replies judged, {row}", told["calls"], "")
+            yield Figure(f"of these not {row}", told["calls"] * told["failed_share"], "", most=0.0)
+        elif "p50_ms" in told:
+            yield Figure(f"{row}, p50", told["p50_ms"], "ms")
+            yield Figure(f"{row}, p99", told["p99_ms"], "ms")
+    yield Figure("open model, p50", float(np.percentile(sent.ok_ms or [0.0], 50)), "ms")
+    yield Figure("open model, p99", float(np.percentile(sent.ok_ms or [0.0], 99)), "ms")
+    lost = len(sent.refused_ms) + sum(sent.failed.values()) + sent.unsent
+    yield Figure("open model, not answered", lost, "calls", most=0.0)
+
+
+def _locust(
+    asked: argparse.Namespace, address: str, echo: str, rate: float
+) -> tuple[int, dict[str, dict[str, float]]]:
+    """Run Locust; return its exit code and what it measured."""
+    users = max(round(rate), 1)
+    with TemporaryDirectory(prefix="locust-") as folder:
+        figures = Path(folder) / "figures.json"
+        command = [
+            *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "-H", address),
+            *("-u", str(users), "-r", str(max(users / 5, 1)), "-t", f"{asked.seconds + 5:.0f}s"),
+            *("--reset-stats", "--html", str(asked.html), "--figures", str(figures)),
+            *("--pages", str(asked.pages), "--seed", str(asked.seed), "--data", str(asked.data)),
+            *("--user-rate", f"{rate / users:.6f}", "--slo", str(asked.slo), "--echo", echo),
+            *("--expect-rate", f"{rate:.3f}", "--call-timeout", str(TIMEOUT_S)),
+            "--only-summary",
+        ]
+        done = subprocess.run(command, check=False, stdout=sys.stderr)
+        told = json.loads(figures.read_text("utf-8")) if figures.exists() else {}
+    return done.returncode, told
+
+
+@contextmanager
+def _echo() -> Iterator[str]:
+    """Serve an echo of the same messages, beside the server."""
+    from multiprocessing import get_context
+
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve_echo, args=(theirs,))
+    process.start()
+    theirs.close()
+    try:
+        yield ours.recv()
+    finally:
+        ours.close()
+        process.join(30)
+
+
+def _serve_echo(pipe: Any) -> None:
+    from loadtests.bench.serving import echo
+    from ranker.settings import Settings
+
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    port, stop = echo(Settings(), 20_000)
+    try:
+        pipe.send(f"127.0.0.1:{port}")
+        pipe.recv()
+    except EOFError:
+        pass
+    finally:
+        stop()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,89 @@
+"""Sends more than a server can answer, and looks what it still does.
+
+`python -m loadtests.overload [--times N] [--quality MODE] [--json]`: the server has a processor of
+its own, the sender another. The peak is what it answers to callers
+that wait; then calls come at a multiple of it, whatever is answered. What counts are calls answered
+in time, how quickly the others are refused, and that no reply is unlawful.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import numpy as np
+
+from loadtests.bench.figures import Figure, show
+from loadtests.judging import Spool, judged
+from loadtests.load import arguments, ready
+from loadtests.sender import Sent, send
+
+HANDS: Final = 32  # more than the server's threads: they are never idle
+TIMEOUT_S: Final = 1.0
+SOON_S: Final = 0.05  # a feed service that cannot wait for the queue
+GOODPUT_MIN: Final = 0.8
+REFUSED_MS_MAX: Final = 5.0
+
+
+def main(words: list[str] | None = None) -> int:
+    """Overload, judge, print, and fail where a bar is missed."""
+    parser = arguments(__doc__)
+    parser.add_argument("--times", type=float, default=3.0, help="the capacity")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of the overload")
+    asked = parser.parse_args(words)
+    with ready(asked, HANDS) as found:
+        rate = asked.times * found.capacity
+        sent = send(found.served.address, found.pages, rate, asked.seconds, TIMEOUT_S, asked.seed)
+        soon = send(found.served.address, found.pages, rate, asked.seconds / 2, SOON_S, asked.seed)
+        alive = send(found.served.address, found.pages, found.capacity / 4, 3.0, TIMEOUT_S, 2)
+    with TemporaryDirectory(prefix="overload-") as folder:
+        path = Path(folder) / "replies"
+        firsts = [page for page in found.source.pages if not page["follows"]]
+        with path.open("wb") as stream:
+            spool = Spool(stream, asked.pages, asked.seed, asked.data)
+            for number, reply in sent.replies + soon.replies:
+                spool.add(firsts[number], reply)
+        verdict = judged(path)
+    figures = [*_figures(found.capacity, rate, sent, soon, alive)]
+    figures += [
+        Figure("replies judged", verdict.judged, ""),
+        Figure("unlawful", verdict.unlawful, "", most=0.0),
+        Figure("untrue", verdict.untrue, "", most=0.0),
+    ]
+    if asked.json:
+        told = {"source": found.source.name, "figures": [one.as_json() for one in figures]}
+        print(json.dumps(told, indent=1))
+    else:
+        show(figures, f"{asked.times:g} times what one core answers, {found.source.name}")
+    return 0 if all(figure.is_met for figure in figures) else 1
+
+
+def _figures(capacity: float, rate: float, sent: Sent, soon: Sent, alive: Sent) -> Iterator[Figure]:
+    yield Figure("peak", capacity, "calls/s")
+    yield Figure("due", rate, "calls/s")
+    late = float(np.percentile(sent.late_ms, 99))
+    yield Figure("the sender was late, p99", late, "ms")
+    yield Figure("unsent", sent.unsent, "calls", most=0.0)
+    yield Figure("answered in time, of the peak", sent.goodput / capacity, "×", least=GOODPUT_MIN)
+    told = f"answered, with {SOON_S * 1000:.0f} ms to the deadline, of the peak"
+    yield Figure(told, soon.goodput / capacity, "×", least=GOODPUT_MIN)
+    yield Figure("answered, p50", float(np.median(sent.ok_ms or [0.0])), "ms")
+    yield Figure("answered, p99", float(np.percentile(sent.ok_ms or [0.0], 99)), "ms")
+    yield Figure("refused", len(sent.refused_ms) / sent.due, "of all")
+    for status, count in sorted(sent.failed.items()):
+        yield Figure(status, count / sent.due, "of all")
+    refused = np.array(sent.refused_server_us or [0]) / 1e3
+    yield Figure("a refusal at the server, p50", float(np.median(refused)), "ms")
+    yield Figure(
+        "a refusal at the server, p99", float(np.percentile(refused, 99)), "ms", most=REFUSED_MS_MAX
+    )
+    theirs = np.array(sent.refused_ms or [0])
+    yield Figure("the same at the sender, p50", float(np.median(theirs)), "ms")
+    yield Figure("the same at the sender, p99", float(np.percentile(theirs, 99)), "ms")
+    lost = len(alive.refused_ms) + sum(alive.failed.values())
+    yield Figure("not answered afterwards, at a quarter of the peak", lost, "calls", most=0.0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

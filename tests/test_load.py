@@ -1,0 +1,210 @@
+"""Load tests: what they send, what they find, and that they fail when they must."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from loadtests.client import Client
+from loadtests.judge import Judge
+from loadtests.process import Served, serving
+from loadtests.sender import Sent, flood, send
+from loadtests.slo import SHIPPED, SloError, breaches, read_slo
+from loadtests.traffic import EVENING, POLICIES, hours_of, traffic
+from tests.serving import request, served
+
+NOWHERE = Path("/nowhere")
+LOCUST = [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless"]
+ROOT = Path(__file__).parents[1]
+EASY = "[rerank]\np99_ms = 5000\nfailed_share = 0\n[lawful]\nfailed_share = 0\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("load") / "data") as served:
+        yield served
+
+
+def locust(address: str, slo: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    command = [*LOCUST, "-H", address, "-u", "10", "-r", "10", "-t", "5s", "--only-summary"]
+    command += ["--data", str(NOWHERE), "--pages", "50", "--user-rate", "2", "--slo", str(slo)]
+    return subprocess.run(
+        [*command, *words], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_sample_is_lawful_to_the_judge(server: Served) -> None:
+    source = traffic(10, 1, NOWHERE)
+    judge = Judge(source.ledger, source.law)
+    with Client(server.address) as client:
+        for page in source.pages:
+            reply, _ = client.call(page)
+            verdict = judge.judge(page, reply)
+            assert not verdict.hard
+            assert not verdict.untrue
+            assert not verdict.mismatches
+            assert sum(one["state"] == "filled" for one in reply["placements"]) >= 5
+
+
+def test_locust_keeps_its_objectives_and_judges_every_reply(server: Served, tmp_path: Path) -> None:
+    slo, figures, html = tmp_path / "slo.toml", tmp_path / "figures.json", tmp_path / "report.html"
+    slo.write_text(EASY, "utf-8")
+    done = locust(server.address, slo, "--figures", str(figures), "--html", str(html))
+    assert done.returncode == 0, done.stderr
+    told = json.loads(figures.read_text("utf-8"))
+    assert told["rerank"]["calls"] >= 40
+    assert told["lawful"]["calls"] == told["rerank"]["calls"] == told["server"]["calls"]
+    assert told["true"]["failed_share"] == 0
+    assert told["server"]["p50_ms"] <= told["rerank"]["p50_ms"]
+    assert "Rerank" in html.read_text("utf-8")
+
+
+def test_planted_slowness_ends_with_1(server: Served, tmp_path: Path) -> None:
+    slo = tmp_path / "slo.toml"
+    slo.write_text(EASY.replace("5000", "0.1"), "utf-8")
+    done = locust(server.address, slo)
+    assert done.returncode == 1, done.stderr
+    assert "not kept: rerank.p99_ms" in done.stderr
+
+
+def test_planted_unlawfulness_ends_with_1(tmp_path: Path) -> None:
+    slo, policies = tmp_path / "slo.toml", tmp_path / "policies"
+    slo.write_text(EASY, "utf-8")
+    policies.mkdir()
+    for path in POLICIES.glob("*.toml"):
+        text = path.read_text("utf-8")
+        rule = 'type = "licensed_first_screen"\n'
+        (policies / path.name).write_text(text.replace(rule, f'{rule}mode = "off"\n'), "utf-8")
+    with serving(tmp_path / "data", policy_dir=str(policies)) as served:
+        done = locust(served.address, slo)
+    assert done.returncode == 1, done.stderr
+    assert "not kept: lawful.failed_share" in done.stderr
+    assert "first-screen-licence" in done.stderr
+
+
+def test_workers_of_a_distributed_run_tell_what_they_judged(server: Served, tmp_path: Path) -> None:
+    slo, figures = tmp_path / "slo.toml", tmp_path / "figures.json"
+    slo.write_text(EASY, "utf-8")
+    done = locust(server.address, slo, "--processes", "2", "--figures", str(figures))
+    assert done.returncode == 0, done.stderr
+    told = json.loads(figures.read_text("utf-8"))
+    assert told["lawful"]["calls"] >= told["rerank"]["calls"] >= 30
+
+
+def test_evening_has_its_peak_and_ends(server: Served, tmp_path: Path) -> None:
+    slo = tmp_path / "slo.toml"
+    slo.write_text(EASY, "utf-8")
+    command = [
+        word.replace("locustfile.py", "locustfile.py,loadtests/evening.py") for word in LOCUST
+    ]
+    done = subprocess.run(
+        [*command, "-H", server.address, "-u", "8", "--day", "6", "--data", str(NOWHERE),
+         "--slo", str(slo), "--only-summary", "--user-rate", "3"],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Shape test updating to 8 users" in done.stderr
+
+
+def test_hours_add_up_to_a_day() -> None:
+    assert len(EVENING) == 24
+    assert sum(hours_of(NOWHERE)) == pytest.approx(1)
+
+
+def test_open_sender_times_calls_from_when_they_are_due() -> None:
+    with slow_server(0.05) as address:
+        sent = send(address, [b""], 100, 1.0, 5.0, 1)
+    assert sent.due == len(sent.ok_ms)
+    assert 80 <= sent.due <= 125  # a Poisson process
+    assert max(sent.ok_ms) > 1_000  # one thread answers 20 a second: most wait
+    assert sorted(sent.ok_ms)[len(sent.ok_ms) // 2] > 500
+
+
+def test_closed_sender_waits() -> None:
+    with slow_server(0.05) as address:
+        sent: Sent = flood(address, [b""], 1, 1.0, 5.0)
+    assert 15 <= len(sent.ok_ms) <= 20
+    assert sent.goodput == pytest.approx(20, rel=0.25)
+
+
+class slow_server:  # noqa: N801 -- used as a function
+    """A server with one thread that sleeps before it answers."""
+
+    def __init__(self, seconds: float) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        def answer(data: bytes, context: Any) -> bytes:
+            time.sleep(seconds)
+            return b"answered"
+
+        handler: Any = grpc.unary_unary_rpc_method_handler(answer)
+        self._server = grpc.server(ThreadPoolExecutor(1))
+        name = "ranker.v1.RerankService"
+        handlers = grpc.method_handlers_generic_handler(name, {"Rerank": handler})
+        self._server.add_generic_rpc_handlers((handlers,))
+        self._port = self._server.add_insecure_port("127.0.0.1:0")
+
+    def __enter__(self) -> str:
+        self._server.start()
+        return f"127.0.0.1:{self._port}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop(None).wait()
+
+
+def test_refusals_are_quick_while_all_threads_are_busy(tmp_path: Path) -> None:
+    hold = threading.Event()
+
+    def slow(program: Any, rounds: int) -> Any:
+        from constraints.solve import solve
+
+        hold.wait(20)
+        return solve(program, rounds)
+
+    with served(tmp_path, solver=slow, calls_max=2, threads=2) as app:
+        held = [threading.Thread(target=app.rerank, args=(request(),)) for _ in range(2)]
+        for one in held:
+            one.start()
+        sent = send(app.server.address, [request().SerializeToString()], 200, 1.0, 5.0, 1)
+        hold.set()
+        for one in held:
+            one.join()
+    assert len(sent.refused_ms) >= sent.due - 2
+    assert len(sent.refused_server_us) == len(sent.refused_ms)
+    assert max(sent.refused_server_us) < 5_000
+
+
+def test_shipped_objectives_are_read() -> None:
+    assert read_slo(SHIPPED)["lawful"]["failed_share"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[speed]\np50_ms = 1", "speed"),
+        ("[rerank]\np75_ms = 1", "rerank.p75_ms"),
+        ("[rerank]\np50_ms = -1", "rerank.p50_ms"),
+        ('[rerank]\np50_ms = "fast"', "rerank.p50_ms"),
+        ("[rerank]\np50_ms = nan", "rerank.p50_ms"),
+        ("rerank = 1", "rerank"),
+    ],
+)
+def test_faulty_objectives_are_named(tmp_path: Path, text: str, fault: str) -> None:
+    path = tmp_path / "slo.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(SloError, match=fault):
+        read_slo(path)
+
+
+def test_what_nobody_measured_is_not_kept() -> None:
+    slo = {"rerank": {"p50_ms": 5.0}, "load": {"sent_share": 0.9}, "server": {"p99_ms": 9.0}}
+    measured = {"rerank": {"p50_ms": 5.0}, "load": {"sent_share": 0.8}}
+    told = list(breaches(slo, measured))
+    assert [one.partition(":")[0] for one in told] == ["load.sent_share", "server.p99_ms"]
