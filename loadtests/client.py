@@ -13,6 +13,8 @@ from ranker.v1.rerank_pb2_grpc import RerankServiceStub
 Reply: TypeAlias = dict[str, Any]
 
 TIMEOUT_S: Final = 30.0
+SERVER_US: Final = "slotwarden-server-us"
+"""Trailing metadata: microseconds a call was in the server."""
 _MESSAGE_BYTES_MAX: Final = 8 * 1024 * 1024
 
 

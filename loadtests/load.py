@@ -12,13 +12,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from loadtests.bench.figures import Figure, show
+from loadtests.bench.serving import serve_echo
 from loadtests.client import to_message
 from loadtests.process import Served, serving
 from loadtests.sender import Sent, flood, send
@@ -32,6 +34,7 @@ WARM_S: Final = 3.0
 CAPACITY_S: Final = 6.0
 OPEN_S: Final = 15.0
 TIMEOUT_S: Final = 2.0
+ECHO_BYTES: Final = 20_000  # of an echo, about those of a reply
 REPORT: Final = Path("reports/loadtest.html")
 LOCUSTFILE: Final = Path(__file__).with_name("locustfile.py")
 
@@ -155,11 +158,9 @@ def _locust(
 @contextmanager
 def _echo() -> Iterator[str]:
     """Serve an echo of the same messages, beside the server."""
-    from multiprocessing import get_context
-
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve_echo, args=(theirs,))
+    process = context.Process(target=serve_echo, args=(theirs, SERVER_CORE, ECHO_BYTES))
     process.start()
     theirs.close()
     try:
@@ -167,21 +168,6 @@ def _echo() -> Iterator[str]:
     finally:
         ours.close()
         process.join(30)
-
-
-def _serve_echo(pipe: Any) -> None:
-    from loadtests.bench.serving import echo
-    from ranker.settings import Settings
-
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    port, stop = echo(Settings(), 20_000)
-    try:
-        pipe.send(f"127.0.0.1:{port}")
-        pipe.recv()
-    except EOFError:
-        pass
-    finally:
-        stop()
 
 
 if __name__ == "__main__":

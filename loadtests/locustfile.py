@@ -18,12 +18,11 @@ from locust import User, events, tag, task
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from loadtests.client import shown_ids, to_dict, to_message
+from loadtests.client import SERVER_US, shown_ids, to_dict, to_message
 from loadtests.judging import Spool, Told, judged
 from loadtests.pages import Page, follow
 from loadtests.slo import SHIPPED, breaches, read_slo
 from loadtests.traffic import DATA, Traffic, traffic
-from ranker.serving.status import SERVER_US
 from ranker.v1.rerank_pb2 import RerankResponse
 
 grpc_gevent.init_gevent()  # before any channel

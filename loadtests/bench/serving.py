@@ -180,6 +180,26 @@ def echo(settings: Settings, size: int) -> tuple[int, Callable[[], Any]]:
     return port, lambda: server.stop(1).wait()
 
 
+def serve_echo(pipe: Connection, core: int, size: int) -> None:
+    """Serve an echo until the other end closes; tell its address first.
+
+    Args:
+        pipe: to who started this process.
+        core: processor it may run on, where there is more than one.
+        size: bytes of each answer.
+    """
+    if core in os.sched_getaffinity(0):
+        os.sched_setaffinity(0, {core})
+    port, stop = echo(Settings(), size)
+    try:
+        pipe.send(f"127.0.0.1:{port}")
+        pipe.recv()
+    except EOFError:
+        pass
+    finally:
+        stop()
+
+
 def _in_turn(targets: dict[Kind, Target], pages: list[bytes], laps: int) -> Iterator[Figure]:
     """Call all in turn, one caller, and compare their times."""
     spent: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
