@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from constraints.effects import Duty
 from constraints.rule import Violation
@@ -76,8 +76,7 @@ class Owed:
     source: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(NamedTuple):
     """One slot of the page.
 
     Attributes:
@@ -102,8 +101,7 @@ class Placement:
     duties: tuple[Owed, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """A candidate that would stand on the page by utility alone, and stands lower or not at all.
 
     Attributes:
@@ -119,13 +117,12 @@ class Move:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(NamedTuple):
     """A candidate that may stand in no slot of the page, the rules that say so, their sources."""
 
     candidate: int
     rule_ids: tuple[str, ...]
-    sources: tuple[str, ...] = field(default=(), compare=False)
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class Reasons:
         self._class_of, self._label = steering.class_of.data, steering.group_label.data
         self._start, self._group_of = program.group_start.data, program.group_of.data
         self._family, self._occupied = steering.group_family.data, program.occupied.data
+        self._has_floors = any(span.least for family in steering.asked.spans for span in family)
+        self._noted = steering.asked.noted
         self._keepers = self._find_keepers()
         self._standing: dict[int, int] = {}  # group → positions of its members on this page
         for candidate, slot in self.slot_of.items():
@@ -80,11 +82,11 @@ class Reasons:
         if not self.program.open:  # the caller fills every slot itself: no rule's doing
             return (), 0
         nowhere = np.flatnonzero(self.program.eligible == 0)
-        listed = nowhere[best(self.utility[nowhere], BLOCKED_MAX)].tolist()
-        because = {self._class_of[c]: self._because(c) for c in listed}
-        named = {one: self._nowhere(why) for one, why in because.items()}
-        found = tuple(Blocked(c, *named[self._class_of[c]]) for c in listed)
-        return found, len(nowhere)
+        listed = nowhere[best(self.utility[nowhere], BLOCKED_MAX)]
+        classes = self.steering.class_of[listed].tolist()
+        named = {one: self._nowhere(self._because_of(one)) for one in set(classes)}
+        pairs = zip(listed.tolist(), classes, strict=True)
+        return tuple([Blocked(c, *named[one]) for c, one in pairs]), len(nowhere)
 
     def _nowhere(self, because: Because) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return rule ids and sources of what keeps candidates of a class out of every slot."""
@@ -98,8 +100,10 @@ class Reasons:
     def own(self, candidate: int) -> tuple[Reason, ...]:
         """List the rules that pinned, weighed, sank or floored a candidate on the page."""
         because, slot = self._because(candidate), self.slot_of[candidate]
-        pins = self.pinned_at(candidate, slot) if self.home_of(candidate) == slot else ()
-        floors = self._floors(candidate, slot)
+        pins: tuple[Reason, ...] = ()
+        if self.steering.home is not None and self.home_of(candidate) == slot:
+            pins = self.pinned_at(candidate, slot)
+        floors = self._floors(candidate, slot) if self._has_floors else ()
         if floors and self._overtakes(candidate, slot):
             served = [Reason(rule.id, Cause.FLOOR, source=rule.source) for rule in floors]
             return (*pins, *because.weights, *because.sinks, *served)
@@ -154,11 +158,13 @@ class Reasons:
         return tuple(replace(r, slot=slot) for r in self.pinned_at(candidate, home))
 
     def _because(self, candidate: int) -> Because:
-        """Look up what is asked of a candidate's class, once for all pages of the shape."""
-        one, asked = self._class_of[candidate], self.steering.asked
-        known: Because | None = asked.noted.get(one)
+        return self._because_of(self._class_of[candidate])
+
+    def _because_of(self, one: int) -> Because:
+        """Look up what is asked of a class, once for all pages of the shape."""
+        known: Because | None = self._noted.get(one)
         if known is None:
-            known = asked.noted[one] = Because(one, self.shape, asked)
+            known = self._noted[one] = Because(one, self.shape, self.steering.asked)
         return known
 
     def _held_back(self, candidate: int, slot: int) -> tuple[Reason, ...]:

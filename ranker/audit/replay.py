@@ -123,11 +123,12 @@ class Replayer:
         is_ours = envelope.engine == engine()
         other = Verdict.DIVERGED if is_ours else Verdict.ENGINE_DIFFERS
         try:
-            again, utility = self._again(envelope.instant_us, body, logged.rounds, policy, snapshot)
+            raw, utility = self._again(envelope.instant_us, body, logged.rounds, policy, snapshot)
         except GovernanceError as error:
             return found(other, str(error))
-        if again.SerializeToString(deterministic=True) == body.decision:
-            return found(Verdict.EXACT, "", again, utility)
+        if raw == body.decision:
+            return found(Verdict.EXACT, "", logged, utility)
+        again = out.Decision.FromString(raw)
         by = "" if is_ours else f"; decided by {envelope.engine}"
         return found(other, _difference(logged, again) + by, again, utility)
 
@@ -138,7 +139,7 @@ class Replayer:
         rounds: int,
         policy: Policy,
         snapshot: Snapshot,
-    ) -> tuple[out.Decision, list[float]]:
+    ) -> tuple[bytes, list[float]]:
         asked = decode(body.request, self._settings)
         if self.draft:
             asked = replace(asked, expected_policy_digest="")
@@ -155,7 +156,7 @@ class Replayer:
         offer, themes, joined = resolve(
             source, asked.ids, asked.utility, asked.kinds, asked.inline, placed.standing
         )
-        message, _ = encode(
+        encoded = encode(
             decide(offer, placed.page, policy, rounds=rounds),
             asked.with_joined(joined),
             policy,
@@ -163,7 +164,7 @@ class Replayer:
             seam_unverified=placed.seam_unverified,
             facts_strict=body.facts_strict,
         )
-        return message, asked.utility.tolist()
+        return encoded.decision, asked.utility.tolist()
 
 
 def _compiled(policy: Policy, snapshot: Snapshot, day: int, is_strict: bool) -> Catalogue:

@@ -1,24 +1,76 @@
-"""Decisions to messages: indices become ids, groups become names, rules bring their sources."""
+"""Decisions to bytes: indices become ids, groups become names, rules bring their sources."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from constraints.decision import Cause, Decision, Reason, SlotState, Void
-from constraints.effects import Duty
+import numpy as np
+
+from constraints.decision import Blocked, Cause, Decision, Move, Owed, Placement, Reason, SlotState
+from constraints.decision import VoidPin as Pin
 from constraints.law import law_rows
 from constraints.policy import Policy
 from constraints.rule import Rule, Violation
 from constraints.vocabulary import shown_name
+from ranker.serving import wire
 from ranker.serving.decode import Asked
+from ranker.serving.wire import (
+    BYTES,
+    FIXED32,
+    FIXED64,
+    SMALL,
+    TRUE,
+    VARINT,
+    double,
+    number,
+    sized,
+    tag,
+    text,
+    varint,
+)
 from ranker.v1 import decision_pb2 as out
 
-_STATES: Final[dict[SlotState, Any]] = {
-    state: out.SlotState.Value(f"SLOT_STATE_{state.name}") for state in SlotState
-}
-_VOIDS: Final[dict[Void, Any]] = {v: out.VoidCause.Value(f"VOID_CAUSE_{v.name}") for v in Void}
-_DUTIES: Final[dict[Duty, Any]] = {d: out.Duty.Value(f"DUTY_{d.name}") for d in Duty}
-_CAUSES: Final[dict[Cause, Any]] = {c: out.Cause.Value(f"CAUSE_{c.name}") for c in Cause}
+
+def _tags(message: Any) -> dict[str, bytes]:
+    """Return the head of each field of a message."""
+    kinds = {1: FIXED64, 2: FIXED32, 9: BYTES, 11: BYTES, 12: BYTES}  # double, float, string, …
+    return {
+        field.name: tag(field.number, BYTES if field.is_packed else kinds.get(field.type, VARINT))
+        for field in message.DESCRIPTOR.fields
+    }
+
+
+_DECISION: Final = _tags(out.Decision)
+_PLACEMENT: Final = _tags(out.Placement)
+_MOVE: Final = _tags(out.Move)
+_BLOCKED: Final = _tags(out.BlockedCandidate)
+_REASON: Final = _tags(out.Reason)
+_DUTY: Final = _tags(out.OwedDuty)
+_FINDING: Final = _tags(out.Finding)
+_PIN: Final = _tags(out.VoidPin)
+
+
+class Encoded(NamedTuple):
+    """A `Decision` message in parts, as bytes.
+
+    Attributes:
+        above, below: the fields before and behind the citations.
+        citations: the rules named, with the rows of the law they were named for.
+    """
+
+    above: bytes
+    citations: bytes
+    below: bytes
+
+    @property
+    def decision(self) -> bytes:
+        """The decision without citations: they follow from it, the policy and the law."""
+        return self.above + self.below
+
+    @property
+    def cited(self) -> bytes:
+        """The decision with them."""
+        return b"".join(self)
 
 
 def encode(
@@ -29,8 +81,8 @@ def encode(
     *,
     seam_unverified: bool,
     facts_strict: bool,
-) -> tuple[out.Decision, list[out.Citation]]:
-    """Turn a decision into its message, and the citations that belong into it.
+) -> Encoded:
+    """Turn a decision into the bytes of its message.
 
     Args:
         decision: what was decided.
@@ -40,136 +92,230 @@ def encode(
         seam_unverified: the page was judged as the first of its surface.
         facts_strict: facts were too old to trust.
     """
-    writer, offered = Writer(asked, policy, themes), len(asked.ids) - asked.joined
-    message = out.Decision(
-        placements=[
-            out.Placement(
-                slot=p.slot,
-                state=_STATES[p.state],
-                candidate=max(p.candidate, 0),
-                id=asked.id_text(p.candidate) if p.candidate >= 0 else "",
-                utility=p.utility,
-                scored=p.scored,
-                unregistered=not p.is_registered,
-                joined=p.candidate >= offered,
-                first_screen=p.is_first_screen,
-                reasons=writer.reasons(p.reasons),
-                duties=[
-                    out.OwedDuty(
-                        duty=_DUTIES[o.duty],
-                        rule_id=writer.cite(o.rule_id, o.source),
-                        source=o.source,
-                    )
-                    for o in p.duties
-                ],
+    of, writer = _DECISION, _Bytes(asked, policy, themes)
+    empty = [p.slot for p in decision.placements if p.state is SlotState.EMPTY]
+    above = [
+        *[sized(of["placements"], writer.placement(one)) for one in decision.placements],
+        *[sized(of["moves"], writer.move(one)) for one in decision.moves],
+        *writer.blocked(of["blocked"], decision.blocked),
+        number(of["blocked_count"], decision.blocked_count),
+        *[sized(of["relaxed"], writer.finding(one)) for one in decision.relaxed],
+        *[sized(of["shadow"], writer.finding(one)) for one in decision.shadow],
+        *[sized(of["withdrawn"], writer.finding(one)) for one in decision.withdrawn],
+        wire.packed(of["empty_slots"], empty),
+    ]
+    below = [
+        number(of["seam_unverified"], seam_unverified),
+        number(of["facts_strict"], facts_strict),
+        number(of["rounds"], decision.rounds),
+        double(of["worth"], decision.worth),
+        double(of["free_bound"], decision.free_bound),
+        number(of["proved_best"], decision.is_proved_best),
+        *[sized(of["void_pins"], writer.void_pin(one)) for one in decision.void_pins],
+    ]
+    return Encoded(b"".join(above), writer.citations(), b"".join(below))
+
+
+class _Bytes:
+    """Writes the parts of a decision, and notes the rules they name."""
+
+    def __init__(self, asked: Asked, policy: Policy, themes: Sequence[str]) -> None:
+        self.themes, self.policy = themes, policy
+        # Single numbers are read quicker through this than from an array.
+        self.ids: Any = asked.ids.data if isinstance(asked.ids, np.ndarray) else asked.ids
+        self.offered = len(asked.ids) - asked.joined
+        self.rules = _rules_of(policy)
+        self.named: set[tuple[str, str]] = set()
+        self.named_together: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
+
+    def _id(self, candidate: int) -> bytes:
+        """Write a candidate's id, its head left out."""
+        told = str(self.ids[candidate]).encode()
+        return SMALL[len(told)] + told  # at most 128 characters
+
+    def placement(self, p: Placement) -> bytes:
+        """Write what stands in a slot."""
+        if p.candidate < 0:
+            return _vacant(p.slot, p.state, p.is_first_screen)
+        of = _PLACEMENT
+        more = b""
+        if not p.is_registered:
+            more = of["unregistered"] + TRUE
+        if p.reasons:
+            more += self.reasons(of["reasons"], p.reasons)
+        if p.is_first_screen:
+            more += of["first_screen"] + TRUE
+        if p.duties:
+            more += self._duties(p.duties)
+        if p.candidate >= self.offered:
+            more += of["joined"] + TRUE
+        return (
+            _vacant(p.slot, p.state, False)
+            + number(of["candidate"], p.candidate)
+            + of["id"]
+            + self._id(p.candidate)
+            + wire.single(of["utility"], p.utility)
+            + double(of["scored"], p.scored)
+            + more
+        )
+
+    def _duties(self, duties: Iterable[Owed]) -> bytes:
+        self.named.update([(owed.rule_id, owed.source) for owed in duties])
+        return b"".join([_duty(owed.duty, owed.rule_id, owed.source) for owed in duties])
+
+    def move(self, m: Move) -> bytes:
+        """Write who is held back from a slot."""
+        of = _MOVE
+        now = of["shown"] + TRUE + number(of["slot"], m.slot) if m.slot >= 0 else b""
+        return (
+            number(of["candidate"], m.candidate)
+            + of["id"]
+            + self._id(m.candidate)
+            + number(of["wanted_slot"], m.wanted)
+            + now
+            + self.reasons(of["reasons"], m.reasons)
+        )
+
+    def blocked(self, head: bytes, blocked: Sequence[Blocked]) -> list[bytes]:
+        """Write who may stand nowhere; many are there for the same reasons."""
+        candidate, key, ids, found = _BLOCKED["candidate"], _BLOCKED["id"], self.ids, list[bytes]()
+        known: dict[tuple[int, int], bytes] = {}
+        for place, rule_ids, sources in blocked:
+            same = id(rule_ids), id(sources)  # those of a class are the same objects
+            if same not in known:
+                self.named_together.add((rule_ids, sources))
+                known[same] = _rules(rule_ids, sources)
+            told = str(ids[place]).encode()
+            first = candidate + varint(place) if place else b""
+            whole = first + key + SMALL[len(told)] + told + known[same]
+            found += (head, varint(len(whole)), whole)
+        return found
+
+    def void_pin(self, pin: Pin) -> bytes:
+        """Write a pin that does not hold."""
+        of = _PIN
+        self.named.add((pin.rule_id, ""))
+        return b"".join(
+            (
+                text(of["rule_id"], pin.rule_id),
+                number(of["slot"], pin.slot),
+                text(of["subject_id"], pin.subject),
+                number(of["cause"], pin.void),
+                of["id"] + self._id(pin.candidate) if pin.candidate >= 0 else b"",
+                self.reasons(of["reasons"], pin.reasons),
             )
-            for p in decision.placements
-        ],
-        moves=[
-            out.Move(
-                candidate=m.candidate,
-                id=asked.id_text(m.candidate),
-                wanted_slot=m.wanted,
-                shown=m.slot >= 0,
-                slot=max(m.slot, 0),
-                reasons=writer.reasons(m.reasons),
+        )
+
+    def finding(self, v: Violation) -> bytes:
+        """Write what a judge found."""
+        of = _FINDING
+        self.named.add((v.rule_id, ""))
+        return b"".join(
+            (
+                text(of["rule_id"], v.rule_id),
+                number(of["level"], v.level),
+                number(of["count"], v.count),
+                text(of["group"], _group(self.rules, self.themes, v.rule_id, v.group)),
+                wire.packed(of["slots"], v.slots),
             )
-            for m in decision.moves
-        ],
-        blocked=[
-            out.BlockedCandidate(
-                candidate=b.candidate,
-                id=asked.id_text(b.candidate),
-                rule_ids=writer.cite_all(b.rule_ids, b.sources),
-                sources=b.sources,
-            )
-            for b in decision.blocked
-        ],
-        blocked_count=decision.blocked_count,
-        void_pins=[
-            out.VoidPin(
-                rule_id=writer.cite(pin.rule_id),
-                slot=pin.slot,
-                subject_id=pin.subject,
-                cause=_VOIDS[pin.void],
-                id=asked.id_text(pin.candidate) if pin.candidate >= 0 else "",
-                reasons=writer.reasons(pin.reasons),
-            )
-            for pin in decision.void_pins
-        ],
-        relaxed=writer.findings(decision.relaxed),
-        shadow=writer.findings(decision.shadow),
-        withdrawn=writer.findings(decision.withdrawn),
-        rounds=decision.rounds,
-        worth=decision.worth,
-        free_bound=decision.free_bound,
-        proved_best=decision.is_proved_best,
-        empty_slots=[p.slot for p in decision.placements if p.state == SlotState.EMPTY],
-        seam_unverified=seam_unverified,
-        facts_strict=facts_strict,
+        )
+
+    def reasons(self, head: bytes, reasons: Iterable[Reason]) -> bytes:
+        """Write reasons."""
+        found = []
+        for r in reasons:
+            self.named.add((r.rule_id, r.source))
+            group = ""
+            if r.group >= 0:
+                group = _group(self.rules, self.themes, r.rule_id, r.group)
+            by = _REASON["by_id"] + self._id(r.by) if r.by >= 0 else b""
+            told, behind = _reason(r.rule_id, r.cause, r.ratio, group, r.source, r.slot)
+            found.append(sized(head, told + by + behind))
+        return b"".join(found)
+
+    def citations(self) -> bytes:
+        """Write every rule named so far with each row of the law it was named for."""
+        for rule_ids, sources in self.named_together:
+            self.named.update(zip(rule_ids, sources, strict=True))
+        return b"".join([_cited(self.policy, *one) for one in _known(self.named, self.rules)])
+
+
+def _known(named: set[tuple[str, str]], rules: dict[str, Rule]) -> list[tuple[str, str]]:
+    """Return the rules of the policy among those named, each with a row: its own unless told."""
+    return sorted({(one, row or rules[one].source) for one, row in named if one in rules})
+
+
+def _group(rules: dict[str, Rule], themes: Sequence[str], rule_id: str, group: int) -> str:
+    rule = rules.get(rule_id)
+    if group < 0 or rule is None or not rule.labels:
+        return ""
+    return shown_name(themes[group]) or "unknown"
+
+
+@lru_cache(1_024)
+def _vacant(slot: int, state: SlotState, is_first_screen: bool) -> bytes:
+    of = _PLACEMENT
+    screen = number(of["first_screen"], is_first_screen)
+    return number(of["slot"], slot) + number(of["state"], state) + screen
+
+
+@lru_cache(1_024)
+def _duty(duty: int, rule_id: str, source: str) -> bytes:
+    of = _DUTY
+    told = number(of["duty"], duty) + text(of["rule_id"], rule_id) + text(of["source"], source)
+    return sized(_PLACEMENT["duties"], told)
+
+
+@lru_cache(16_384)
+def _rules(rule_ids: tuple[str, ...], sources: tuple[str, ...]) -> bytes:
+    of = _BLOCKED
+    ids = [sized(of["rule_ids"], one.encode()) for one in rule_ids]
+    return b"".join([*ids, *[sized(of["sources"], one.encode()) for one in sources]])
+
+
+@lru_cache(16_384)
+def _reason(
+    rule_id: str, cause: Cause, ratio: float, group: str, source: str, slot: int
+) -> tuple[bytes, bytes]:
+    """Return the fields of a reason before and behind the id of who stands there instead."""
+    of = _REASON
+    told = (
+        text(of["rule_id"], rule_id),
+        number(of["cause"], cause),
+        double(of["ratio"], ratio),
+        text(of["group"], group),
     )
-    return message, writer.citations()
+    return b"".join(told), text(of["source"], source) + number(of["slot"], max(slot, 0))
+
+
+@lru_cache(4_096)
+def _cited(policy: Policy, rule_id: str, source: str) -> bytes:
+    raw = _citation(policy, rule_id, source).SerializeToString(deterministic=True)
+    return sized(_DECISION["citations"], raw)
 
 
 class Writer:
-    """Writes reasons and findings, and collects the rules they name with their sources."""
+    """Writes reasons as messages, and collects the rules they name with their sources."""
 
     def __init__(self, asked: Asked, policy: Policy, themes: Sequence[str]) -> None:
         self.asked, self.themes = asked, themes
         self.policy, self.rules = policy, _rules_of(policy)
-        self.cited: set[tuple[str, str]] = set()
-        self._seen: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
+        self._named: set[tuple[str, str]] = set()
 
-    def cite(self, rule_id: str, source: str = "") -> str:
-        """Note that a rule is named, for a row of the law; its own unless told."""
-        if rule_id in self.rules:
-            self.cited.add((rule_id, source or self.rules[rule_id].source))
-        return rule_id
-
-    def cite_all(self, rule_ids: tuple[str, ...], sources: tuple[str, ...]) -> tuple[str, ...]:
-        """Note that rules are named, each for a row of the law; many candidates name the same."""
-        if (rule_ids, sources) not in self._seen:
-            self._seen.add((rule_ids, sources))
-            self.cited.update(zip(rule_ids, sources, strict=True))
-        return rule_ids
-
-    def _group(self, rule_id: str, group: int) -> str:
-        rule = self.rules.get(rule_id)
-        if group < 0 or rule is None or not rule.labels:
-            return ""
-        return shown_name(self.themes[group]) or "unknown"
+    def cite(self, rule_id: str) -> None:
+        """Note that a rule is named."""
+        self._named.add((rule_id, ""))
 
     def reasons(self, reasons: Iterable[Reason]) -> list[out.Reason]:
         """Write reasons."""
-        return [
-            out.Reason(
-                rule_id=self.cite(r.rule_id, r.source),
-                cause=_CAUSES[r.cause],
-                ratio=r.ratio,
-                group=self._group(r.rule_id, r.group),
-                by_id=self.asked.id_text(r.by) if r.by >= 0 else "",
-                source=r.source,
-                slot=max(r.slot, 0),
-            )
-            for r in reasons
-        ]
-
-    def findings(self, violations: Iterable[Violation]) -> list[out.Finding]:
-        """Write what a judge found."""
-        return [
-            out.Finding(
-                rule_id=self.cite(v.rule_id),
-                level=v.level,
-                count=v.count,
-                group=self._group(v.rule_id, v.group),
-                slots=v.slots,
-            )
-            for v in violations
-        ]
+        writer = _Bytes(self.asked, self.policy, self.themes)
+        raw = writer.reasons(_MOVE["reasons"], reasons)
+        self._named |= writer.named
+        return list(out.Move.FromString(raw).reasons)
 
     def citations(self) -> list[out.Citation]:
         """Write every rule named so far with each row of the law it was named for."""
-        return [_citation(self.policy, *named) for named in sorted(self.cited)]
+        return [_citation(self.policy, *one) for one in _known(self._named, self.rules)]
 
 
 @lru_cache(4)

@@ -2,14 +2,13 @@
 
 import base64
 import binascii
-import hashlib
 import hmac
 import json
 import os
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +34,10 @@ class Seam:
     first_slot: int
     tail_ids: tuple[str, ...]
     expires_s: int
+
+
+_FIELDS: Final = tuple(field.name for field in fields(Seam))
+_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def load_keys(data_dir: Path) -> list[bytes]:
@@ -63,7 +66,7 @@ def load_keys(data_dir: Path) -> list[bytes]:
 
 def sign(seam: Seam, keys: list[bytes]) -> str:
     """Return the token of a seam."""
-    payload = json.dumps(asdict(seam), ensure_ascii=False, separators=(",", ":")).encode()
+    payload = _json({name: getattr(seam, name) for name in _FIELDS}).encode()
     return f"{_VERSION}.{_text(payload)}.{_text(_mac(payload, keys[0]))}"
 
 
@@ -92,7 +95,7 @@ def read(token: str, keys: list[bytes], now_s: float) -> Seam:
 
 
 def _mac(payload: bytes, key: bytes) -> bytes:
-    return hmac.new(key, payload, hashlib.sha256).digest()
+    return hmac.digest(key, payload, "sha256")
 
 
 def _text(data: bytes) -> str:

@@ -3,7 +3,10 @@
 import time
 import uuid
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
+from typing import Final
+
+from prometheus_client import Counter
 
 from constraints.decision import Decision, SlotState
 from constraints.errors import DeadlineError
@@ -14,16 +17,17 @@ from constraints.solve import Solution, solve
 from constraints.terms import Kind
 from ranker.audit.log import DecisionLog
 from ranker.audit.records import Record, record
-from ranker.audit.shown import Decided, Shown, ids_of
+from ranker.audit.shown import ANYTHING, Decided, Shown
 from ranker.audit.viewers import Marked, ViewerKeys
 from ranker.clock import now_us as clock
 from ranker.facts.resolve import resolve
 from ranker.serving.certifying import Certifier
 from ranker.serving.decode import Asked, decode
-from ranker.serving.encode import encode
+from ranker.serving.encode import Encoded, encode
 from ranker.serving.pace import LEAST_S, Pace
 from ranker.serving.paging import Placed, build_page, next_token
 from ranker.serving.state import State
+from ranker.serving.wire import BYTES, sized, tag
 from ranker.settings import Settings
 from ranker.telemetry import (
     BLOCKED,
@@ -36,9 +40,10 @@ from ranker.telemetry import (
     Laps,
     alarm,
 )
-from ranker.v1 import decision_pb2 as out
 from ranker.v1 import log_pb2
 from ranker.v1 import rerank_pb2 as pb
+
+_DECISION: Final = tag(pb.RerankResponse.DECISION_FIELD_NUMBER, BYTES)
 
 
 class RerankService:
@@ -105,7 +110,7 @@ class RerankService:
         lap("govern")
         if decision.compiled_anew or offer.catalogue is not using.catalogue:
             COMPILED_ANEW.inc()
-        message, citations = encode(
+        encoded = encode(
             decision,
             asked,
             using.policy,
@@ -127,15 +132,14 @@ class RerankService:
             instant_us=now_us,
         )
         viewer = self.viewers.mark(asked.viewer_id, now_us)
-        sequence = self.log.append(_record(asked, placed, offer, viewer, reply, message))
+        kept = _record(asked, placed, offer, viewer, reply, decision, encoded, using.facts_strict)
+        sequence = self.log.append(kept)
         if self._shown is not None:
-            self._shown.note(sequence, decision_id, Decided(now_us, ids_of(message)))
+            self._shown.note(sequence, decision_id, Decided(now_us, _ids(asked, decision)))
         lap("record")
         reply.receipt.origin, reply.receipt.sequence = self.log.origin, sequence
-        reply.decision.CopyFrom(message)
-        reply.decision.citations.extend(citations)
         _count(asked.surface, decision)
-        raw = reply.SerializeToString(deterministic=True)
+        raw = sized(_DECISION, encoded.cited) + reply.SerializeToString(deterministic=True)
         lap("reply")
         return raw
 
@@ -148,24 +152,37 @@ class RerankService:
         return found
 
 
+def _ids(asked: Asked, decision: Decision) -> list[str | None]:
+    """Return what a decision put into each slot of its page."""
+    return [
+        asked.id_text(p.candidate)
+        if p.candidate >= 0
+        else (ANYTHING if p.state is SlotState.RESERVED else "")
+        for p in decision.placements
+    ]
+
+
 def _record(
     asked: Asked,
     placed: Placed,
     offer: Offer,
     viewer: Marked,
     reply: pb.RerankResponse,
-    message: out.Decision,
+    decision: Decision,
+    encoded: Encoded,
+    facts_strict: bool,
 ) -> Record:
     """Build the record: enough to decide again, and of the viewer's id its HMAC alone."""
     body = log_pb2.DecisionBody(
         request=asked.message.SerializeToString(deterministic=True),
-        decision=message.SerializeToString(deterministic=True),
+        decision=encoded.decision,
         first_slot=placed.page.first_slot,
         tail_ids=placed.tail_ids,
-        seam_unverified=message.seam_unverified,
-        facts_strict=message.facts_strict,
+        seam_unverified=placed.seam_unverified,
+        facts_strict=facts_strict,
         viewer_hmac=viewer.hmac,
     )
+    states = [placement.state for placement in decision.placements]
     return record(
         log_pb2.RECORD_KIND_DECISION,
         reply.instant_us,
@@ -178,35 +195,44 @@ def _record(
         facts_digest=bytes.fromhex(reply.facts_digest),
         facts_age_ms=reply.facts_age_ms,
         candidate_count=len(asked.ids),
-        filled_count=sum(p.state == out.SLOT_STATE_FILLED for p in message.placements),
-        empty_count=len(message.empty_slots),
-        blocked_count=message.blocked_count,
-        moved_count=len(message.moves),
-        relaxed_count=len(message.relaxed),
-        withdrawn_count=len(message.withdrawn),
+        filled_count=states.count(SlotState.FILLED),
+        empty_count=states.count(SlotState.EMPTY),
+        blocked_count=decision.blocked_count,
+        moved_count=len(decision.moves),
+        relaxed_count=len(decision.relaxed),
+        withdrawn_count=len(decision.withdrawn),
         viewer_key_id=viewer.key_id,
         live=bool((offer.catalogue.facts.kind[offer.rows] == Kind.ROOM).any()),
     )
+
+
+@lru_cache(1_024)
+def _series(counter: Counter, *labels: str) -> Counter:
+    """Look a series of a counter up, which takes as long as counting does."""
+    return counter.labels(*labels)
 
 
 def _count(surface: str, decision: Decision) -> None:
     states = [placement.state for placement in decision.placements]
     for state in SlotState:
         if state in states:
-            SLOTS.labels(surface, state.name.lower()).inc(states.count(state))
+            _series(SLOTS, surface, state.name.lower()).inc(states.count(state))
     unregistered = sum(not placement.is_registered for placement in decision.placements)
     if unregistered:
         UNREGISTERED.labels(surface).inc(unregistered)
     for outcome in ("relaxed", "shadow", "withdrawn"):
         for violation in getattr(decision, outcome):
             RULES.labels(violation.rule_id, outcome).inc(violation.count)
+    decided: dict[str, int] = {}
     for move in decision.moves:
         for reason in move.reasons[:1]:
-            RULES.labels(reason.rule_id, "decided").inc()
+            decided[reason.rule_id] = decided.get(reason.rule_id, 0) + 1
+    for rule_id, count in decided.items():
+        _series(RULES, rule_id, "decided").inc(count)
     if decision.blocked_count:
-        BLOCKED.labels(surface).inc(decision.blocked_count)
-    WORTH.labels(surface).inc(decision.worth)
-    BOUND.labels(surface).inc(max(decision.free_bound, 0.0))
+        _series(BLOCKED, surface).inc(decision.blocked_count)
+    _series(WORTH, surface).inc(decision.worth)
+    _series(BOUND, surface).inc(max(decision.free_bound, 0.0))
     if decision.solver_failed:
         alarm("SOLVER_FAILED", "the solver raised or returned no slate", surface=surface)
     if decision.withdrawn:

@@ -1,0 +1,103 @@
+"""Decisions as bytes: what is written by hand is what protobuf itself would write."""
+
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+
+from constraints.decision import Cause, SlotState, Void
+from constraints.effects import Duty
+from loadtests.client import to_message
+from loadtests.process import serving
+from loadtests.traffic import traffic
+from ranker.serving import wire
+from ranker.v1 import decision_pb2, log_pb2
+from ranker.v1 import rerank_pb2 as pb
+from tests.serving import request, served
+
+NAMES = (
+    (Cause, decision_pb2.Cause, "CAUSE"),
+    (Void, decision_pb2.VoidCause, "VOID_CAUSE"),
+    (Duty, decision_pb2.Duty, "DUTY"),
+    (SlotState, decision_pb2.SlotState, "SLOT_STATE"),
+)
+
+
+@pytest.mark.parametrize(("ours", "theirs", "prefix"), NAMES)
+def test_numbers_of_words_are_those_of_the_contract(ours: Any, theirs: Any, prefix: str) -> None:
+    told = {f"{prefix}_{one.name}": one.value for one in ours}
+    assert dict(theirs.items()) == told | {f"{prefix}_UNSPECIFIED": 0}
+
+
+@pytest.mark.parametrize("value", [0, 1, 127, 128, 300, 16_383, 16_384, 2**21, 2**32 - 1, 2**63])
+def test_whole_numbers_are_written_as_protobuf_does(value: int) -> None:
+    head = wire.tag(pb.RerankResponse.INSTANT_US_FIELD_NUMBER, wire.VARINT)
+    assert wire.number(head, value) == pb.RerankResponse(instant_us=value).SerializeToString()
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.1, 1e300, 5e-324])
+def test_fractions_are_written_as_protobuf_does(value: float) -> None:
+    head = wire.tag(decision_pb2.Decision.WORTH_FIELD_NUMBER, wire.FIXED64)
+    assert wire.double(head, value) == decision_pb2.Decision(worth=value).SerializeToString()
+    head = wire.tag(decision_pb2.Placement.UTILITY_FIELD_NUMBER, wire.FIXED32)
+    short = float(np.float32(value) if value < 1e38 else np.float32(3))
+    assert wire.single(head, short) == decision_pb2.Placement(utility=short).SerializeToString()
+
+
+@pytest.mark.parametrize("value", ["", "a", "微短剧", "x" * 127, "x" * 128, "剧" * 10_000])
+def test_texts_are_written_as_protobuf_does(value: str) -> None:
+    head = wire.tag(pb.RerankResponse.PAGE_TOKEN_FIELD_NUMBER, wire.BYTES)
+    assert wire.text(head, value) == pb.RerankResponse(page_token=value).SerializeToString()
+
+
+def test_lists_of_numbers_are_written_as_protobuf_does() -> None:
+    head = wire.tag(decision_pb2.Decision.EMPTY_SLOTS_FIELD_NUMBER, wire.BYTES)
+    for slots in ([], [0], [0, 5, 200], list(range(300))):
+        told = decision_pb2.Decision(empty_slots=slots).SerializeToString()
+        assert wire.packed(head, slots) == told
+
+
+def test_replies_and_records_are_canonical(tmp_path: Path) -> None:
+    """Read and written again by protobuf, every byte is the same."""
+    source = traffic(60, 3, Path("/nowhere"))
+    seen: set[str] = set()
+    with (
+        serving(tmp_path / "data") as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        call: Any = channel.unary_unary("/ranker.v1.RerankService/Rerank")
+        for number, page in enumerate(source.pages):
+            few = 6 if number % 5 == 0 else len(page["ids"])  # so few leave slots empty
+            message = to_message(
+                page | {name: page[name][:few] for name in ("ids", "utilities", "kinds")}
+            )
+            message.slot_count = number % 30 + 1
+            message.terminal = ("phone", "tv", "")[number % 3]
+            message.surface = ("home", "theatre", "live", "search")[number % 4]
+            raw = call(message.SerializeToString(), timeout=30)
+            reply = pb.RerankResponse.FromString(raw)
+            assert reply.SerializeToString(deterministic=True) == raw
+            seen |= {field.name for field, _ in reply.decision.ListFields()}
+    assert seen >= {"placements", "moves", "blocked", "blocked_count", "citations", "worth"}
+    assert seen >= {"relaxed", "empty_slots"}
+
+
+def test_a_record_holds_the_decision_that_was_answered(tmp_path: Path) -> None:
+    from ranker.audit.checking import read_records
+
+    with served(tmp_path) as app:
+        reply = app.rerank(request(reserved=[pb.ReservedSlot(slot=1, id="ad")]))
+        folder = app.server.log.folder
+    (stored,) = [one for one in read_records(folder) if one.envelope.decision_id]
+    body = log_pb2.DecisionBody.FromString(stored.body)
+    told = decision_pb2.Decision.FromString(body.decision)
+    assert told.SerializeToString(deterministic=True) == body.decision
+    del reply.decision.citations[:]
+    assert told == reply.decision
+    states = [one.state for one in told.placements]
+    assert stored.envelope.filled_count == states.count(decision_pb2.SLOT_STATE_FILLED)
+    assert stored.envelope.empty_count == len(told.empty_slots)
+    assert stored.envelope.blocked_count == told.blocked_count
+    assert states[1] == decision_pb2.SLOT_STATE_RESERVED
