@@ -81,8 +81,9 @@ def main(words: list[str] | None = None) -> int:
         for worker, kind in enumerate(reversed(KINDS)):  # the echo last: it needs a reply's size
             targets[kind] = stack.enter_context(_served(data_dir, kind, worker, size))
             size = len(targets[kind].call(pages[0], timeout=30))
-        figures = [*_in_turn(targets, pages, asked.laps), *_capacity(targets, pages)]
-        stages = _stages(targets["default"])
+        figures = [*_in_turn(targets, pages, asked.laps)]
+        stages = _stages(targets["default"])  # before the flood, where calls wait for each other
+        figures += _capacity(targets, pages)
     if asked.json:
         told = {"figures": [figure.as_json() for figure in figures], "stages_us": stages}
         print(json.dumps(told, indent=1))
