@@ -124,6 +124,17 @@ prove-replay: $(DEV_DEPS) $(COMPILED) ## decide 10,000 logged decisions again, u
 bench-analysis: $(DEV_DEPS) $(PROJECT) ## time the analysis of as many rules as a policy may have
 	$(BIN)/python -m loadtests.bench.analysis
 
+.PHONY: bench-peers
+
+# Peers stand in an environment of their own: nothing else here may depend on them.
+bench-peers: $(DEV_DEPS) $(COMPILED) .venv/peers.stamp ## measure what the field uses beside it, and write the README's tables
+	$(BIN)/python -m loadtests.bench.against --python .venv/peers/bin/python --write README.md $(BENCH_FLAGS)
+
+.venv/peers.stamp: loadtests/bench/against/peers.txt | $(DEV_DEPS)
+	$(BIN)/python -m venv .venv/peers
+	.venv/peers/bin/python -m pip --quiet --disable-pip-version-check --no-input install -r $<
+	@touch $@
+
 .PHONY: test-engines
 
 # Spark needs Java 17, and stands in an environment of its own: nothing else here may depend on it.

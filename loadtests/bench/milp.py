@@ -59,6 +59,16 @@ class Milp:
         self._weights.append(weights)
         self._sides.append((least, most))
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the program as plain lists, for a solver in another process."""
+        return {
+            "worth": np.concatenate(self._worth).tolist(),
+            "upper": np.concatenate(self._upper).tolist(),
+            "rows": [row.tolist() for row in self._rows],
+            "last": [int(weights[-1]) if len(weights) else 1 for weights in self._weights],
+            "sides": [[low, high] for low, high in self._sides],
+        }
+
     def solve(self, hint: IntArray | None, seconds: float, *, is_relaxed: bool = False) -> Answer:
         """Solve it.
 

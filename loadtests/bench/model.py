@@ -84,6 +84,18 @@ class Model:
         Returns:
             The answer; its first values belong to `columns`.
         """
+        milp, place = self.stage(limits, goal, columns)
+        hint = None if start is None else place[self.placements(start)]
+        return milp.solve(hint, self.deadline - time.monotonic(), is_relaxed=start is None)
+
+    def stage(
+        self, limits: dict[int, int], goal: int | None, columns: IntArray | None = None
+    ) -> tuple[Milp, IntArray]:
+        """State one stage; see `solve`.
+
+        Returns:
+            The program, and the column of each placement, -1 for none.
+        """
         milp = Milp()
         used = np.arange(len(self.slot)) if columns is None else columns
         place = np.full(len(self.slot), -1)
@@ -98,8 +110,7 @@ class Model:
                 milp.row(together, 0.0, limits.get(part, np.inf))
             if part == goal:
                 milp.charge(together)
-        hint = None if start is None else place[self.placements(start)]
-        return milp.solve(hint, self.deadline - time.monotonic(), is_relaxed=start is None)
+        return milp, place
 
     def _once(self, milp: Milp, used: IntArray) -> None:
         """Show nobody twice."""

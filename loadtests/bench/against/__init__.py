@@ -1,0 +1,1 @@
+"""What the field uses for the same work, measured beside it."""
