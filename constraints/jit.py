@@ -2,11 +2,13 @@
 
 numba only looks at the file of the function it compiles, not at what that function calls. So the
 folder its results are kept in is named by a digest of all that kernels are made of, and a change of
-one file compiles all anew. Where that folder cannot be written, numba looks for another by itself.
+one file compiles all anew. Where that folder cannot be written what it holds is loaded all the
+same, as from the read-only image of a container; what it lacks is compiled for this process alone.
 """
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +16,7 @@ import numba
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import config, types
 from numba.core import cgutils, imputils
+from numba.core.caching import UserProvidedCacheLocator
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import (
     infer_getattr,
@@ -38,19 +41,45 @@ CACHE: Final = Path(_CONFIG.CACHE_DIR or _HERE / "__pycache__") / f"kernels-{_DI
 """Where compiled kernels are kept: beside their source, or where NUMBA_CACHE_DIR says."""
 
 
+class Kept(UserProvidedCacheLocator):
+    """Finds kernels in a folder that nobody may write; numba's own asks for one that it may."""
+
+    def ensure_cache_path(self) -> None:
+        """Make the folder, unless it is there.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        Path(self._cache_path).mkdir(parents=True, exist_ok=True)
+
+
 def _compiled(**options: Any) -> Callable[[Any], Any]:
     """Compile into the cache, or only for this process where nothing can be written."""
 
     def compile_one(function: Any) -> Any:
-        before, _CONFIG.CACHE_DIR = _CONFIG.CACHE_DIR, str(CACHE)
+        before = _CONFIG.CACHE_DIR, _CONFIG.CACHE_LOCATOR_CLASSES
+        _CONFIG.CACHE_DIR = str(CACHE)
+        _CONFIG.CACHE_LOCATOR_CLASSES = f"{Kept.__module__}.{Kept.__name__}"
         try:
-            return numba.njit(cache=True, nogil=True, **options)(function)
-        except RuntimeError:  # numba finds no folder for its cache
+            found = numba.njit(cache=True, nogil=True, **options)(function)
+        except RuntimeError:  # there is no folder, and none can be made
             return numba.njit(nogil=True, **options)(function)
         finally:
-            _CONFIG.CACHE_DIR = before
+            _CONFIG.CACHE_DIR, _CONFIG.CACHE_LOCATOR_CLASSES = before
+        found._cache.save_overload = _if_it_can(found._cache.save_overload)
+        return found
 
     return compile_one
+
+
+def _if_it_can(save: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """Keep what was compiled where that can be written."""
+
+    def saved(signature: Any, compiled: Any) -> None:
+        with suppress(OSError):
+            save(signature, compiled)
+
+    return saved
 
 
 kernel: Final = _compiled()

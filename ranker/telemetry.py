@@ -18,6 +18,7 @@ SECONDS: Final = Histogram(
     "Time from bytes in to bytes out",
     buckets=(0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.5),
 )
+CALLS: Final = Gauge("slotwarden_calls", "Calls that run or wait")
 STAGES: Final = ("decode", "facts", "govern", "encode", "record", "reply")
 """Stages of a call, in order: request to page, ids to rows, deciding, reasons, log, bytes."""
 STAGE_SECONDS: Final = Histogram(

@@ -19,6 +19,7 @@ from ranker.cli import (  # noqa: F401 -- they add their commands
     explain,
     exposure,
     facts,
+    health,
     law,
     law_changes,
     law_document,

@@ -40,6 +40,11 @@ class Pool(futures.ThreadPoolExecutor):
         return getattr(self._running, "begun_s", None) or time.perf_counter()
 
     @property
+    def calls(self) -> int:
+        """How many run or wait."""
+        return self._calls
+
+    @property
     def is_full(self) -> bool:
         """No more calls are taken now."""
         return self._calls >= self._calls_max

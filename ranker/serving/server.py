@@ -37,7 +37,7 @@ from ranker.serving.status import SERVER_US, to_status
 from ranker.serving.tls import Certificates
 from ranker.serving.warming import warm_up
 from ranker.settings import Settings
-from ranker.telemetry import LOG_UNSIGNED, LOG_UNSYNCED, REQUESTS, SECONDS, alarm, note
+from ranker.telemetry import CALLS, LOG_UNSIGNED, LOG_UNSYNCED, REQUESTS, SECONDS, alarm, note
 from ranker.v1 import decision_log_pb2, explain_pb2, exposure_pb2, rerank_pb2
 
 SERVICE: Final = rerank_pb2.DESCRIPTOR.services_by_name["RerankService"].full_name
@@ -109,6 +109,7 @@ class Server:
         self._says_serving = False
         self._day = day_at(self.state.now_us())
         self._pool = Pool(settings.threads, settings.calls_max)
+        CALLS.set_function(lambda: self._pool.calls)
         self._grpc = grpc.server(
             self._pool,
             options=options(settings),
