@@ -69,7 +69,7 @@ schemas: $(PROJECT) ## write docs/schemas anew, for editors of policies and case
 # The two names on standard input let `make run` install the project without fetching a build tool.
 lock: .venv/bin/python ## write .ci/lock anew from pyproject.toml (fetches uv)
 	$(PIP) 'uv>=0.13'
-	$(PIP_COMPILE) --extra dev --extra bench --extra load --extra analyze --extra audit --extra train pyproject.toml --output-file .ci/lock/dev.txt
+	$(PIP_COMPILE) --extra dev --extra bench --extra load --extra otel --extra debug --extra analyze --extra audit --extra train pyproject.toml --output-file .ci/lock/dev.txt
 	printf 'hatchling\neditables\n' | \
 		$(PIP_COMPILE) pyproject.toml - --constraints .ci/lock/dev.txt --output-file .ci/lock/run.txt
 

@@ -1,7 +1,8 @@
 """Builds the example clients and runs each against a real server that is then stopped.
 
 `python -m loadtests.clients [--only LANGUAGE] [--transcript FILE]`: each must show what the server
-decides, then its fallback slate, and nothing once that has expired.
+decides, then its fallback slate, and nothing once that has expired; and where others ask for more
+than the server answers, what it decides or the fallback slate.
 """
 
 import argparse
@@ -10,7 +11,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -18,15 +20,29 @@ from typing import Final
 import grpc
 import numpy as np
 
-from loadtests.process import sample_page, serving
+from loadtests.process import Served, sample_page, serving
+from loadtests.sender import flood
 from ranker.v1 import rerank_pb2 as pb
 
 ROOT: Final = Path(__file__).parents[1]
 CLIENTS: Final = ROOT / "docs" / "clients"
 PROTO: Final = ROOT / "proto"
 FILES: Final = ("rerank", "decision")
+JARS: Final = Path("/usr/share/java")  # Debian's libgrpc-java, libprotobuf-java and what they need
+JAVA: Final = (
+    *("grpc-api", "grpc-context", "grpc-core", "grpc-netty", "grpc-protobuf", "grpc-stub"),
+    *("grpc-protobuf-lite", "protobuf", "guava", "perfmark-api", "jsr305"),
+    *("netty-common", "netty-buffer", "netty-transport", "netty-resolver", "netty-handler"),
+    *("netty-codec", "netty-codec-http", "netty-codec-http2", "netty-codec-socks"),
+    *("netty-handler-proxy", "netty-transport-native-unix-common"),
+    *("error_prone_annotations", "geronimo-annotation-1.3-spec", "gson"),
+)
 LASTS_S: Final = 3  # of a fallback slate, here
 RUNS_S: Final = 9
+PAUSE_S: Final = 0.2  # of a client between two pages
+DEADLINE_S: Final = 0.5  # of each page
+KEPT: Final = 0.8  # of the pages its pace allows, so many must come
+PRESSED_S: Final = 6
 
 
 class MissingError(Exception):
@@ -50,10 +66,13 @@ def main(words: list[str] | None = None) -> int:
                 told.append(f"## {language}: not run, {error}\n")
                 print(told[-1])
                 continue
-            lines, faults = _run(command, Path(folder))
-        failed += bool(faults)
-        told.append(f"## {language}\n" + "\n".join([*_shortened(lines), *faults]) + "\n")
-        print(told[-1])
+            runs = {"the server is stopped": _run, "others flood it": _pressed}
+            for what, run in runs.items():
+                lines, faults = run(command, Path(folder))
+                failed += bool(faults)
+                text = "\n".join([*_shortened(lines), *faults])
+                told.append(f"## {language}: {what}\n{text}\n")
+                print(told[-1])
     if asked.transcript:
         asked.transcript.write_text("\n".join(told), encoding="utf-8")
     return 1 if failed else 0
@@ -61,25 +80,61 @@ def main(words: list[str] | None = None) -> int:
 
 def _run(command: list[str], folder: Path) -> tuple[list[str], list[str]]:
     """Run a client beside a server that is stopped after a while; return its lines, and faults."""
-    data_dir = folder / "data"
+    with _served(folder, "stopped", fallback_s_max=str(LASTS_S)) as (_, words, expected):
+        client = _started([*command, *words, str(RUNS_S)])
+        time.sleep(RUNS_S / 3)
+    stopped_s = time.monotonic()
+    lines = _lines(client)
+    took_s = time.monotonic() - stopped_s
+    faults = _faults(lines, expected, client.returncode)
+    after = sum(not line.startswith("decided") for line in lines)
+    least = KEPT * took_s / (PAUSE_S + DEADLINE_S)  # a page may try until its deadline
+    if after < least:
+        faults.append(f"FAULT: {after} pages once nobody answered, where {least:.0f} should come")
+    return lines, faults
+
+
+def _pressed(command: list[str], folder: Path) -> tuple[list[str], list[str]]:
+    """Run a client beside others that ask for more than the server answers."""
+    with _served(folder, "pressed", calls_max="1", threads="1") as (served, words, expected):
+        client = _started([*command, *words, str(PRESSED_S)])
+        time.sleep(PRESSED_S / 3)
+        page = sample_page(np.random.default_rng(3)).SerializeToString()
+        sent = flood(served.address, [page], 4, PRESSED_S / 3, 1.0)
+        lines = _lines(client)
+    kinds = {line.split(" ", 1)[0] for line in lines}
+    shown = {line.split(" ", 1)[1] for line in lines if " " in line}
+    faults = [] if client.returncode == 0 else [f"FAULT: it ended with {client.returncode}"]
+    if not sent.refused_ms:
+        faults.append("FAULT: the server refused nobody")
+    if "none" in kinds or "decided" not in kinds or shown != {expected}:
+        faults.append(f"FAULT: {sorted(kinds)} of another page than {expected}, or of none")
+    return lines, faults
+
+
+@contextmanager
+def _served(folder: Path, name: str, **settings: str) -> Iterator[tuple[Served, list[str], str]]:
+    """Start a server; yield it, the words its clients are started with, and the page it decides."""
+    data_dir = folder / name
     data_dir.mkdir()
     page = sample_page(np.random.default_rng(2), slot_count=5)
     candidates = folder / "candidates.txt"
     rows = zip(page.columns.string_ids, page.columns.utilities, strict=True)
     candidates.write_text("".join(f"{key} {value}\n" for key, value in rows), encoding="utf-8")
     del page.columns.kinds[:]
+    with serving(data_dir, None, "", **settings) as served:
+        expected = " ".join(key or "-" for key in _asked(served.address, page))
+        yield served, [served.address, str(data_dir / "log.pub"), str(candidates)], expected
+
+
+def _started(command: list[str]) -> "subprocess.Popen[str]":
     environment = os.environ | {"PROTO": str(PROTO)}
-    with serving(data_dir, fallback_s_max=str(LASTS_S)) as served:
-        words = [served.address, str(data_dir / "log.pub"), str(candidates), str(RUNS_S)]
-        client = subprocess.Popen(
-            [*command, *words], stdout=subprocess.PIPE, encoding="utf-8", env=environment
-        )
-        lawful = _asked(served.address, page)
-        time.sleep(RUNS_S / 3)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", env=environment)
+
+
+def _lines(client: "subprocess.Popen[str]") -> list[str]:
     out, _ = client.communicate(timeout=60)
-    lines = out.splitlines()
-    expected = " ".join(key or "-" for key in lawful)
-    return lines, _faults(lines, expected, client.returncode)
+    return out.splitlines()
 
 
 def _asked(address: str, page: pb.RerankRequest) -> list[str]:
@@ -170,11 +225,36 @@ def _go(folder: Path) -> list[str]:
     return [str(folder / "client")]
 
 
+def _java(folder: Path) -> list[str]:
+    plugin = shutil.which("grpc_java_plugin") or shutil.which("protoc-gen-grpc-java")
+    _needs("java", "javac", "protoc")
+    jars = [JARS / f"{name}.jar" for name in JAVA]
+    if plugin is None or not all(jar.exists() for jar in jars):
+        raise MissingError("there is no libgrpc-java with its plugin of protoc")
+    # The contract names no package of Java's: a copy of it does.
+    protos = folder / "proto"
+    shutil.copytree(PROTO / "ranker", protos / "ranker", ignore=shutil.ignore_patterns("*.py"))
+    for path in protos.rglob("*.proto"):
+        text = path.read_text("utf-8")
+        package = 'package ranker.v1;\noption java_package = "cn.slotwarden.v1";'
+        path.write_text(text.replace("package ranker.v1;", package), "utf-8")
+    source, names = folder / "src", [f"ranker/v1/{name}.proto" for name in FILES]
+    source.mkdir()
+    _done("protoc", "-I", str(protos), f"--plugin=protoc-gen-grpc={plugin}",
+          f"--java_out={source}", f"--grpc_out={source}", *names, folder=folder)  # fmt: skip
+    classpath = ":".join(map(str, [folder / "classes", *jars]))
+    sources = [str(path) for path in source.rglob("*.java")]
+    _done("javac", "-nowarn", "-cp", classpath, "-d", str(folder / "classes"),
+          str(CLIENTS / "java" / "Client.java"), *sources, folder=folder)  # fmt: skip
+    return ["java", "-cp", classpath, "Client"]
+
+
 BUILDERS: Final[dict[str, Callable[[Path], list[str]]]] = {
     "python": _python,
     "node": _node,
     "cpp": _cpp,
     "go": _go,
+    "java": _java,
 }
 
 

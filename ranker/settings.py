@@ -39,6 +39,11 @@ class Settings(BaseSettings):
         calls_max: LIMIT of calls running or waiting; more are refused at once.
         metrics_port: Prometheus endpoint on the same host; 0 for none.
         reflection: answer gRPC reflection (grpcurl, grpcui).
+        channelz: answer gRPC's questions about its own channels, for debugging; on a loopback host
+            without identities alone. Needs the extra `debug`.
+        otel_endpoint: collector of OpenTelemetry (OTLP over gRPC, such as http://host:4317) that
+            traces go to; empty for none. Needs the extra `otel`.
+        otel_share: share of calls, 0 to 1, that are traced where their caller does not say.
         durability: what a decision acknowledged survives: the end of the `process`, or that of the
             machine (`disk`: each reply waits for the disk).
         quality: how much improvement a page gets where its deadline leaves time:
@@ -75,6 +80,13 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _channelz_at_home(self) -> "Settings":
+        is_home = self.host in ("127.0.0.1", "::1", "localhost") and self.identities is None
+        if self.channelz and not is_home:
+            raise ValueError("channelz: tells of all callers: a loopback host without identities")
+        return self
+
+    @model_validator(mode="after")
     def _certificate_with_key(self) -> "Settings":
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert: and tls_key belong together")
@@ -100,6 +112,9 @@ class Settings(BaseSettings):
     calls_max: Annotated[int, Field(ge=1, le=10_000)] = 128
     metrics_port: Port = 0
     reflection: bool = True
+    channelz: bool = False
+    otel_endpoint: str = ""
+    otel_share: Annotated[float, Field(ge=0, le=1)] = 0.01
     durability: Literal["process", "disk"] = "process"
     quality: Literal["greedy", "fast", "default", "best"] = "default"
     certify_share: Annotated[float, Field(ge=0, le=1)] = 0.01

@@ -38,6 +38,7 @@ from ranker.serving.tls import Certificates
 from ranker.serving.warming import warm_up
 from ranker.settings import Settings
 from ranker.telemetry import CALLS, LOG_UNSIGNED, LOG_UNSYNCED, REQUESTS, SECONDS, alarm, note
+from ranker.tracing import Tracing
 from ranker.v1 import decision_log_pb2, explain_pb2, exposure_pb2, rerank_pb2
 
 SERVICE: Final = rerank_pb2.DESCRIPTOR.services_by_name["RerankService"].full_name
@@ -115,6 +116,7 @@ class Server:
             options=options(settings),
             maximum_concurrent_rpcs=settings.calls_max + _STREAMS_MAX,
         )
+        self.tracing = self._opened(lambda: Tracing.of(settings))
         self.gate = self._opened(lambda: Gate(settings.identities))
         every_s = settings.rotate_s if settings.worker == 0 else 0.0  # for all of them
         self.rotator = Rotator(settings.data_dir, every_s)
@@ -139,6 +141,8 @@ class Server:
             )
             add: Any = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
             add(_Reflection(names), self._grpc)
+        if settings.channelz:
+            self._opened(self._add_channelz)
         self._say(serving=False)
         try:
             self.port = self._bound()
@@ -150,6 +154,14 @@ class Server:
             raise OSError(
                 f"cannot listen on {settings.host}:{settings.port}: taken, or not ours"
             ) from None
+
+    def _add_channelz(self) -> None:
+        try:
+            from grpc_channelz.v1 import channelz
+        except ImportError:
+            fault = "channelz: needs the extra debug: pip install 'slotwarden[debug]'"
+            raise SettingsError(fault) from None
+        channelz.add_channelz_servicer(self._grpc)
 
     def _bound(self) -> int:
         """Take the port, with TLS where there is a certificate."""
@@ -189,6 +201,8 @@ class Server:
         self.log.close()
         self.shown.close()
         self._seal()
+        if self.tracing:
+            self.tracing.close()
         if self._metrics:
             self._metrics.shutdown()
             self._metrics.server_close()
@@ -253,13 +267,18 @@ class Server:
             self.health.set(name, known.SERVING if serving else known.NOT_SERVING)
 
     def _rerank(self, data: bytes, context: grpc.ServicerContext) -> bytes:
+        trace = self.tracing.begin(context) if self.tracing else None
+
+        def answer() -> bytes:
+            return self.service.rerank(data, context.time_remaining(), trace)
+
+        def then(reason: str) -> None:
+            self.books.count(reason)
+            if trace is not None:
+                trace.end(reason)
+
         try:
-            reply = self._shielded(
-                "Rerank",
-                context,
-                lambda: self.service.rerank(data, context.time_remaining()),
-                then=self.books.count,
-            )
+            reply = self._shielded("Rerank", context, answer, then=then)
             if not self._says_serving:
                 self._tend()  # the log has just taken a record again
             return reply
@@ -346,7 +365,8 @@ def options(settings: Settings) -> tuple[tuple[str, int], ...]:
             ("grpc.max_connection_age_ms", settings.connection_age_s * 1000),
             ("grpc.max_connection_age_grace_ms", int(settings.drain_s * 1000) + 1),
         )
-    return (*_OPTIONS, *age, ("grpc.so_reuseport", int(settings.workers > 1)))
+    channelz = ("grpc.enable_channelz", int(settings.channelz))
+    return (*_OPTIONS, *age, channelz, ("grpc.so_reuseport", int(settings.workers > 1)))
 
 
 def _handler(service: str, method: str, call: Any) -> grpc.GenericRpcHandler:

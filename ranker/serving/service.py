@@ -40,6 +40,7 @@ from ranker.telemetry import (
     Laps,
     alarm,
 )
+from ranker.tracing import Trace
 from ranker.v1 import log_pb2
 from ranker.v1 import rerank_pb2 as pb
 
@@ -77,17 +78,18 @@ class RerankService:
         self.certifier = Certifier(settings.certify_share)
         self.viewers = ViewerKeys(settings.data_dir)
 
-    def rerank(self, data: bytes, left_s: float | None = None) -> bytes:
+    def rerank(self, data: bytes, left_s: float | None = None, trace: Trace | None = None) -> bytes:
         """Answer one request.
 
         Args:
             data: a `RerankRequest`.
             left_s: seconds until the caller's deadline, None where it set none.
+            trace: of the call, where it is sampled.
 
         Raises:
             GovernanceError: one of ours; see `status.py` for what the caller gets.
         """
-        begun_s, lap = time.perf_counter(), Laps()
+        begun_s, lap = time.perf_counter(), trace or Laps()
         if left_s is not None and left_s < LEAST_S:
             raise DeadlineError("the deadline leaves no time to decide a lawful page")
         asked = decode(data, self.settings)
@@ -141,6 +143,9 @@ class RerankService:
         _count(asked.surface, decision)
         raw = sized(_DECISION, encoded.cited) + reply.SerializeToString(deterministic=True)
         lap("reply")
+        if trace is not None:
+            offered = len(asked.ids)
+            trace.tell(decision_id=decision_id, surface=asked.surface, candidates=offered)
         return raw
 
     def _solve(self, decision_id: str, surface: str, program: Program, rounds: int) -> Solution:

@@ -3,11 +3,13 @@
 #include <grpcpp/grpcpp.h>
 #include <openssl/evp.h>
 
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -36,18 +38,19 @@ class Feed {
     std::vector<unsigned char> raw(text.size());
     EVP_DecodeBlock(raw.data(), reinterpret_cast<const unsigned char*>(text.data()), text.size());
     key_.assign(raw.begin() + 1, raw.begin() + 33);
+    Refresh();
+    // Behind the pages' back: no page ever waits for a fallback slate.
+    refresher_ = std::thread([this] {
+      for (int tick = 1; !stopped_; ++tick) {
+        if (tick % 10 == 0) Refresh();
+        std::this_thread::sleep_for(milliseconds(100));
+      }
+    });
   }
 
-  void Refresh() {
-    pb::FallbackSlateRequest asked;
-    *asked.mutable_request() = request_;
-    pb::FallbackSlateResponse reply;
-    auto status = Call(milliseconds(2000), [&](grpc::ClientContext* context) {
-      return stub_->FallbackSlate(context, asked, &reply);
-    });
-    if (!status.ok() || !IsSigned(reply)) return;  // the last one serves until it expires
-    pb::FallbackSlate slate;
-    if (slate.ParseFromString(reply.slate())) held_ = slate;
+  ~Feed() {
+    stopped_ = true;
+    refresher_.join();
   }
 
   std::string Page() {
@@ -63,6 +66,7 @@ class Feed {
     }
     auto now = std::chrono::duration_cast<std::chrono::microseconds>(
                    Clock::now().time_since_epoch()).count();
+    std::lock_guard<std::mutex> lock(mutex_);
     if (held_ && static_cast<uint64_t>(now) < held_->expires_us()) {
       told << "fallback";
       for (const auto& slot : held_->slots()) told << ' ' << Shown(slot.id());
@@ -72,6 +76,19 @@ class Feed {
   }
 
  private:
+  void Refresh() {
+    pb::FallbackSlateRequest asked;
+    *asked.mutable_request() = request_;
+    pb::FallbackSlateResponse reply;
+    auto status = Call(milliseconds(2000), [&](grpc::ClientContext* context) {
+      return stub_->FallbackSlate(context, asked, &reply);
+    });
+    if (!status.ok() || !IsSigned(reply)) return;  // the last one serves until it expires
+    pb::FallbackSlate slate;
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (slate.ParseFromString(reply.slate())) held_ = slate;
+  }
+
   static std::string Shown(const std::string& id) { return id.empty() ? "-" : id; }
 
   // Repeats what is safe to repeat while the deadline lasts: Rerank only adds a record.
@@ -82,10 +99,28 @@ class Feed {
       grpc::ClientContext context;
       context.set_deadline(until);
       auto status = call(&context);
-      bool again = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-                   status.error_code() == grpc::StatusCode::CANCELLED;
-      if (status.ok() || !again || Clock::now() + wait >= until) return status;
-      std::this_thread::sleep_for(wait);
+      auto pause = Pause(status, context, wait);
+      if (!pause || Clock::now() + *pause >= until) return status;
+      std::this_thread::sleep_for(*pause);
+    }
+  }
+
+  // How long to wait before the next try; nothing where there must be none.
+  static std::optional<milliseconds> Pause(const grpc::Status& status,
+                                           const grpc::ClientContext& context,
+                                           milliseconds wait) {
+    switch (status.error_code()) {
+      case grpc::StatusCode::UNAVAILABLE:
+      case grpc::StatusCode::CANCELLED:
+        return wait;
+      case grpc::StatusCode::RESOURCE_EXHAUSTED: {  // only when the server says when
+        const auto& trailer = context.GetServerTrailingMetadata();
+        auto told = trailer.find("grpc-retry-pushback-ms");
+        if (told == trailer.end()) return std::nullopt;
+        return milliseconds(std::atoi(std::string(told->second.data(), told->second.size()).c_str()));
+      }
+      default:
+        return std::nullopt;
     }
   }
 
@@ -110,7 +145,10 @@ class Feed {
   std::unique_ptr<pb::RerankService::Stub> stub_;  // one channel a process
   pb::RerankRequest request_;
   std::string name_, key_;
+  std::mutex mutex_;
   std::optional<pb::FallbackSlate> held_;  // the newest fallback slate
+  std::atomic<bool> stopped_{false};
+  std::thread refresher_;
 };
 
 int main(int count, char** words) {
@@ -129,14 +167,9 @@ int main(int count, char** words) {
   std::string key_line;
   std::getline(key_file, key_line);
   Feed feed(words[1], key_line, request);
-  feed.Refresh();
   auto end = Clock::now() + std::chrono::seconds(std::stoi(words[4]));
-  for (auto last = Clock::now(); Clock::now() < end;) {
+  while (Clock::now() < end) {
     std::cout << feed.Page() << std::endl;
-    if (Clock::now() - last > std::chrono::seconds(1)) {
-      feed.Refresh();
-      last = Clock::now();
-    }
     std::this_thread::sleep_for(milliseconds(200));
   }
 }

@@ -11,10 +11,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -32,7 +34,7 @@ type feed struct {
 	name    string
 	key     ed25519.PublicKey
 	request *pb.RerankRequest
-	held    *pb.FallbackSlate // the newest fallback slate
+	held    atomic.Pointer[pb.FallbackSlate] // the newest fallback slate
 }
 
 // call repeats what is safe to repeat while the deadline lasts: Rerank only adds a record.
@@ -40,16 +42,41 @@ func (f *feed) call(method string, in, out proto.Message, limit time.Duration) e
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	for wait := 5 * time.Millisecond; ; wait *= 2 {
-		err := f.channel.Invoke(ctx, service+method, in, out)
-		code := status.Code(err)
-		if err == nil || (code != codes.Unavailable && code != codes.Canceled) {
+		trailer := metadata.MD{}
+		err := f.channel.Invoke(ctx, service+method, in, out, grpc.Trailer(&trailer))
+		if err == nil {
+			return nil
+		}
+		pause, again := pauseOf(status.Code(err), trailer, wait)
+		if !again {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(wait):
+		case <-time.After(pause):
 		}
+	}
+}
+
+// pauseOf says how long to wait before the next try, and whether there may be one.
+func pauseOf(code codes.Code, trailer metadata.MD, wait time.Duration) (time.Duration, bool) {
+	switch code {
+	case codes.Unavailable, codes.Canceled:
+		return wait, true
+	case codes.ResourceExhausted: // only when the server says when
+		if told := trailer.Get("grpc-retry-pushback-ms"); len(told) > 0 {
+			ms, err := strconv.Atoi(told[0])
+			return time.Duration(ms) * time.Millisecond, err == nil
+		}
+	}
+	return 0, false
+}
+
+// keepFresh asks for fallback slates behind the pages' back: no page ever waits for one.
+func (f *feed) keepFresh() {
+	for range time.Tick(time.Second) {
+		f.refresh()
 	}
 }
 
@@ -65,7 +92,7 @@ func (f *feed) refresh() {
 	}
 	slate := &pb.FallbackSlate{}
 	if proto.Unmarshal(reply.Slate, slate) == nil {
-		f.held = slate
+		f.held.Store(slate)
 	}
 }
 
@@ -78,9 +105,9 @@ func (f *feed) page() []string {
 		}
 		return told
 	}
-	if f.held != nil && uint64(time.Now().UnixMicro()) < f.held.ExpiresUs {
+	if held := f.held.Load(); held != nil && uint64(time.Now().UnixMicro()) < held.ExpiresUs {
 		told := []string{"fallback"}
-		for _, slot := range f.held.Slots {
+		for _, slot := range held.Slots {
 			told = append(told, shown(slot.Id))
 		}
 		return told
@@ -127,13 +154,9 @@ func main() {
 	f.refresh()
 	seconds, err := strconv.Atoi(os.Args[4])
 	must(err)
-	end, last := time.Now().Add(time.Duration(seconds)*time.Second), time.Now()
-	for time.Now().Before(end) {
+	go f.keepFresh()
+	for end := time.Now().Add(time.Duration(seconds) * time.Second); time.Now().Before(end); {
 		fmt.Println(strings.Join(f.page(), " "))
-		if time.Since(last) > time.Second {
-			f.refresh()
-			last = time.Now()
-		}
 		time.Sleep(200 * time.Millisecond)
 	}
 }

@@ -28,11 +28,20 @@ function call(method, message, deadlineMs) {
     const attempt = (wait) => client[method](message, { deadline }, (error, reply) => {
       if (!error) return resolve(reply);
       // Rerank is safe to repeat: it only adds a record. Nothing else is repeated blindly.
-      if (!REPEATED.includes(error.code) || Date.now() + wait >= deadline) return reject(error);
-      return setTimeout(() => attempt(wait * 2), wait);
+      const pause = pauseOf(error, wait);
+      if (pause === null || Date.now() + pause >= deadline) return reject(error);
+      return setTimeout(() => attempt(wait * 2), pause);
     });
     attempt(5);
   });
+}
+
+// How long to wait before the next try, null where there must be none.
+function pauseOf(error, wait) {
+  if (REPEATED.includes(error.code)) return wait;
+  if (error.code !== grpc.status.RESOURCE_EXHAUSTED) return null;
+  const told = error.metadata.get('grpc-retry-pushback-ms'); // only when the server says when
+  return told.length ? Number(told[0]) : null;
 }
 
 const [name, , encoded] = splitKey(fs.readFileSync(keyFile, 'utf8'));
