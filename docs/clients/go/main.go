@@ -1,5 +1,5 @@
 // A feed service in Go: deadline, repetition only where it is safe, lawful fallback.
-// client ADDRESS KEY_FILE CANDIDATES SECONDS
+// client ADDRESS KEY_FILE CANDIDATES SECONDS   (TOKEN=bearer token, under TLS alone)
 package main
 
 import (
@@ -11,10 +11,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -22,34 +24,62 @@ import (
 )
 
 const (
-	deadline = 500 * time.Millisecond
-	service  = "/ranker.v1.RerankService/"
-	signed   = "slotwarden-fallback/v1\n"
+	deadline   = 500 * time.Millisecond
+	pace       = 200 * time.Millisecond
+	freshen    = time.Second
+	backoff    = 5 * time.Millisecond // before the first repetition; it doubles
+	repeatsMax = 5
+	service    = "/ranker.v1.RerankService/"
+	signed     = "slotwarden-fallback/v1\n"
 )
 
 type feed struct {
 	channel *grpc.ClientConn // one a process; gRPC keeps it connected
 	name    string
 	key     ed25519.PublicKey
+	token   string
 	request *pb.RerankRequest
-	held    *pb.FallbackSlate // the newest fallback slate
+	held    atomic.Pointer[pb.FallbackSlate] // the newest fallback slate
 }
 
-// call repeats what is safe to repeat while the deadline lasts: Rerank only adds a record.
+// call repeats what may be repeated while the deadline lasts.
 func (f *feed) call(method string, in, out proto.Message, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	for wait := 5 * time.Millisecond; ; wait *= 2 {
-		err := f.channel.Invoke(ctx, service+method, in, out)
-		code := status.Code(err)
-		if err == nil || (code != codes.Unavailable && code != codes.Canceled) {
+	if f.token != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+f.token)
+	}
+	until, _ := ctx.Deadline()
+	for repeats := 0; ; repeats++ {
+		var trailer metadata.MD
+		err := f.channel.Invoke(ctx, service+method, in, out, grpc.Trailer(&trailer))
+		wait, again := pause(status.Code(err), trailer, repeats)
+		if err == nil || !again || time.Until(until) <= wait {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(wait):
+		time.Sleep(wait)
+	}
+}
+
+// pause tells how long to wait before the next try, and whether there may be one.
+func pause(code codes.Code, trailer metadata.MD, repeats int) (time.Duration, bool) {
+	switch code {
+	case codes.Unavailable, codes.Canceled: // Rerank is safe to repeat: it only adds a record
+		return backoff << repeats, repeats < repeatsMax
+	case codes.ResourceExhausted: // once, and only when the server says when
+		if told := trailer.Get("grpc-retry-pushback-ms"); len(told) == 1 && repeats == 0 {
+			ms, err := strconv.ParseUint(told[0], 10, 31)
+			return time.Duration(ms) * time.Millisecond, err == nil
 		}
+	}
+	return 0, false
+}
+
+// keepFresh runs beside the pages: none of them waits for it.
+func (f *feed) keepFresh() {
+	for {
+		f.refresh()
+		time.Sleep(freshen)
 	}
 }
 
@@ -65,7 +95,7 @@ func (f *feed) refresh() {
 	}
 	slate := &pb.FallbackSlate{}
 	if proto.Unmarshal(reply.Slate, slate) == nil {
-		f.held = slate
+		f.held.Store(slate)
 	}
 }
 
@@ -78,9 +108,9 @@ func (f *feed) page() []string {
 		}
 		return told
 	}
-	if f.held != nil && uint64(time.Now().UnixMicro()) < f.held.ExpiresUs {
+	if held := f.held.Load(); held != nil && uint64(time.Now().UnixMicro()) < held.ExpiresUs {
 		told := []string{"fallback"}
-		for _, slot := range f.held.Slots {
+		for _, slot := range held.Slots {
 			told = append(told, shown(slot.Id))
 		}
 		return told
@@ -120,20 +150,18 @@ func main() {
 		columns.StringIds = append(columns.StringIds, fields[0])
 		columns.Utilities = append(columns.Utilities, float32(utility))
 	}
-	f := &feed{channel: channel, name: parts[0], key: raw[1:], request: &pb.RerankRequest{
+	request := &pb.RerankRequest{
 		Surface: "home", Terminal: "phone", SlotCount: 5,
 		Candidates: &pb.RerankRequest_Columns{Columns: columns},
-	}}
-	f.refresh()
+	}
+	f := &feed{channel: channel, name: parts[0], key: raw[1:], request: request,
+		token: os.Getenv("TOKEN")}
+	go f.keepFresh()
 	seconds, err := strconv.Atoi(os.Args[4])
 	must(err)
-	end, last := time.Now().Add(time.Duration(seconds)*time.Second), time.Now()
-	for time.Now().Before(end) {
+	end := time.Now().Add(time.Duration(seconds) * time.Second)
+	for begun := time.Now(); begun.Before(end); begun = time.Now() {
 		fmt.Println(strings.Join(f.page(), " "))
-		if time.Since(last) > time.Second {
-			f.refresh()
-			last = time.Now()
-		}
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(pace - time.Since(begun))
 	}
 }
