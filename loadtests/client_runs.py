@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 import urllib.request
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -23,6 +24,7 @@ from ranker.v1 import rerank_pb2 as pb
 SERVICE: Final = "/ranker.v1.RerankService/"
 FIRST_S_MAX: Final = 30.0  # until a client shows its first page
 LATE_S_MAX: Final = 30.0  # until it ends, after it should
+SAID_MAX: Final = 5
 _REST_S: Final = 0.002  # between two calls of the flood
 
 
@@ -86,11 +88,12 @@ class Running:
         candidates = data_dir / "candidates.txt"
         candidates.write_text("".join(f"{key} {value}\n" for key, value in pairs), "utf-8")
         words = [address, str(data_dir / "log.pub"), str(candidates), str(seconds)]
-        self._seconds = seconds
-        self._process = subprocess.Popen(
-            [*command, *words], stdout=subprocess.PIPE, encoding="utf-8",
-            env=os.environ | {"PROTO": str(PROTO), "TOKEN": token},
-        )  # fmt: skip
+        self._seconds, self._errors = seconds, data_dir / "client.err"
+        with self._errors.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [*command, *words], stdout=subprocess.PIPE, stderr=errors, encoding="utf-8",
+                env=os.environ | {"PROTO": str(PROTO), "TOKEN": token},
+            )  # fmt: skip
         self.lines: list[Line] = []
         self._has_begun = threading.Event()
         self._reader = threading.Thread(target=self._read)
@@ -109,6 +112,11 @@ class Running:
             return self._process.wait()
         finally:
             self._reader.join()
+
+    def said(self) -> list[str]:
+        """Return why it did not show what is decided, in its own words, the most frequent first."""
+        told = Counter(self._errors.read_text("utf-8", "replace").splitlines())
+        return [f"it said {count} times: {text}" for text, count in told.most_common(SAID_MAX)]
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -91,6 +91,7 @@ def _stopped(command: list[str], data_dir: Path) -> Found:
     allowed = int((until_s - stopped_s) / PACE_S)
     if came < SHARE_MIN * allowed:
         faults.append(f"FAULT: {came} pages came, the pace allows {allowed}")
+    faults += client.said() if faults else []
     told = f"the server stops; {came} pages after that, the pace allows {allowed}"
     return [told, *_shortened(client.lines)], faults
 
@@ -103,6 +104,7 @@ def _flooded(command: list[str], data_dir: Path) -> Found:
         client = Running(command, served.address, data_dir, seconds=FLOODED_S, token=token)
         client.begun()
         time.sleep(1)  # for its fallback slate
+        flooded_s = time.time()
         with Flood(served.address, token):
             faults = _faults(client, {lawful})
     refused = refusals(data_dir / "server.log")
@@ -110,11 +112,13 @@ def _flooded(command: list[str], data_dir: Path) -> Found:
     for line in client.lines:
         of_page = [one for one in refused if since_s < one.at_s <= line.at_s]
         since_s = line.at_s
-        faults += _faults_of_refused(line, of_page)
+        if since_s > flooded_s:
+            faults += _faults_of_refused(line, of_page)
         first += line.origin == "decided" and len(of_page) == 1
         second += line.origin == "fallback" and len(of_page) == 2
     if not second:
         faults.append("FAULT: no page was refused twice: the run proves nothing")
+    faults += client.said() if faults else []
     told = (
         f"its quota is used up; {first} pages decided at the second call,"
         f" {second} fallback after two refusals"
@@ -168,6 +172,7 @@ def _ill(command: list[str], data_dir: Path) -> Found:
             told.append(f"{status}; {pages} pages, none shown, {calls} calls")
             if not pages or not least * pages <= calls <= most * pages:
                 faults.append(f"FAULT: {least} to {most} calls a page it must be")
+            faults += client.said() if faults else []
     return told, faults
 
 

@@ -65,6 +65,7 @@ class Feed {
       for (const auto& p : reply.decision().placements()) told << ' ' << Shown(p.id());
       return told.str();
     }
+    std::cerr << status.error_code() << ' ' << status.error_message() << std::endl;
     auto held = Held();
     auto now = std::chrono::duration_cast<std::chrono::microseconds>(
                    Clock::now().time_since_epoch()).count();

@@ -101,13 +101,15 @@ func (f *feed) refresh() {
 
 func (f *feed) page() []string {
 	reply := &pb.RerankResponse{}
-	if f.call("Rerank", f.request, reply, deadline) == nil {
+	err := f.call("Rerank", f.request, reply, deadline)
+	if err == nil {
 		told := []string{"decided"}
 		for _, placement := range reply.Decision.Placements {
 			told = append(told, shown(placement.Id))
 		}
 		return told
 	}
+	fmt.Fprintln(os.Stderr, err)
 	if held := f.held.Load(); held != nil && uint64(time.Now().UnixMicro()) < held.ExpiresUs {
 		told := []string{"fallback"}
 		for _, slot := range held.Slots {

@@ -118,6 +118,7 @@ final class Client {
       reply.getDecision().getPlacementsList().forEach(p -> told.append(shown(p.getId())));
       return told.toString();
     } catch (StatusRuntimeException fault) {
+      System.err.println(fault.getStatus());
       FallbackSlate slate = held;
       if (slate == null || System.currentTimeMillis() * 1000 >= slate.getExpiresUs()) {
         return "none"; // no governed slot: never the raw list

@@ -104,6 +104,7 @@ async function page() {
     const reply = await call('Rerank', request, DEADLINE_MS);
     return ['decided', ...reply.decision.placements.map((p) => p.id || '-')];
   } catch (error) {
+    console.error(error.message);
     if (held && Date.now() * 1000 < held.expires_us) {
       return ['fallback', ...held.slots.map((s) => s.id || '-')];
     }

@@ -22,4 +22,6 @@ with Client(address, token=token, deadline_s=0.5, keys=(key,), refresh_s=1.0) as
     while (begun := time.monotonic()) < until:
         page = client.page(request)
         print(page.origin, *(slot.id or "-" for slot in page.slots), flush=True)
+        if page.fault:
+            print(page.fault, file=sys.stderr, flush=True)
         time.sleep(max(begun + PACE_S - time.monotonic(), 0))
