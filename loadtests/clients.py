@@ -1,52 +1,46 @@
-"""Builds the example clients and runs each against a real server that is then stopped.
+"""Builds the example clients and runs each against real servers that stop, refuse, or are ill.
 
 `python -m loadtests.clients [--only LANGUAGE] [--transcript FILE]`: each must show what the server
-decides, then its fallback slate, and nothing once that has expired; and where others ask for more
-than the server answers, what it decides or the fallback slate.
+decides, then its fallback slate, and nothing once that has expired, a page every `PACE_S` all the
+while; and repeat calls as `docs/clients.md` says, neither sooner nor more often.
 """
 
 import argparse
-import os
-import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import grpc
-import numpy as np
-
-from loadtests.process import Served, sample_page, serving
-from loadtests.sender import flood
-from ranker.v1 import rerank_pb2 as pb
-
-ROOT: Final = Path(__file__).parents[1]
-CLIENTS: Final = ROOT / "docs" / "clients"
-PROTO: Final = ROOT / "proto"
-FILES: Final = ("rerank", "decision")
-JARS: Final = Path("/usr/share/java")  # Debian's libgrpc-java, libprotobuf-java and what they need
-JAVA: Final = (
-    *("grpc-api", "grpc-context", "grpc-core", "grpc-netty", "grpc-protobuf", "grpc-stub"),
-    *("grpc-protobuf-lite", "protobuf", "guava", "perfmark-api", "jsr305"),
-    *("netty-common", "netty-buffer", "netty-transport", "netty-resolver", "netty-handler"),
-    *("netty-codec", "netty-codec-http", "netty-codec-http2", "netty-codec-socks"),
-    *("netty-handler-proxy", "netty-transport-native-unix-common"),
-    *("error_prone_annotations", "geronimo-annotation-1.3-spec", "gson"),
+from loadtests.client_builds import BUILDERS, MissingError
+from loadtests.client_runs import (
+    Flood,
+    Line,
+    Refusal,
+    Running,
+    counted,
+    decided,
+    free_port,
+    identities,
+    refusals,
 )
-LASTS_S: Final = 3  # of a fallback slate, here
+from loadtests.process import serving
+
+LASTS_S: Final = 3  # of a fallback slate, where the server stops
 RUNS_S: Final = 9
-PAUSE_S: Final = 0.2  # of a client between two pages
-DEADLINE_S: Final = 0.5  # of each page
-KEPT: Final = 0.8  # of the pages its pace allows, so many must come
-PRESSED_S: Final = 6
-
-
-class MissingError(Exception):
-    """This machine lacks the tools of a language."""
+PACE_S: Final = 0.2  # between two pages of a client
+SHARE_MIN: Final = 0.8  # of the pages that the pace allows
+CALLS_PER_S: Final = 9
+"""The quota: a wait is 112 ms at most, so that two pages never mix, and in no step with them."""
+FLOODED_S: Final = 6
+ROUNDING_S: Final = 0.002  # of the instants in the server's log
+OLD_S: Final = 5  # facts older than that are not used
+ILL_S: Final = 3
+FITS: Final = 20  # candidates of a page that is not too large
+REPEATS_MAX: Final = 5  # of a call that nobody answered
+Found = tuple[list[str], list[str]]
+"""What a run showed, and faults."""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -66,196 +60,152 @@ def main(words: list[str] | None = None) -> int:
                 told.append(f"## {language}: not run, {error}\n")
                 print(told[-1])
                 continue
-            runs = {"the server is stopped": _run, "others flood it": _pressed}
-            for what, run in runs.items():
-                lines, faults = run(command, Path(folder))
+            lines = [f"## {language}"]
+            for run in RUNS:
+                data_dir = Path(folder) / run.__name__
+                data_dir.mkdir()
+                shown, faults = run(command, data_dir)
                 failed += bool(faults)
-                text = "\n".join([*_shortened(lines), *faults])
-                told.append(f"## {language}: {what}\n{text}\n")
-                print(told[-1])
+                lines += [*shown, *faults]
+        told.append("\n".join(lines) + "\n")
+        print(told[-1])
     if asked.transcript:
         asked.transcript.write_text("\n".join(told), encoding="utf-8")
     return 1 if failed else 0
 
 
-def _run(command: list[str], folder: Path) -> tuple[list[str], list[str]]:
-    """Run a client beside a server that is stopped after a while; return its lines, and faults."""
-    with _served(folder, "stopped", fallback_s_max=str(LASTS_S)) as (_, words, expected):
-        client = _started([*command, *words, str(RUNS_S)])
+def _stopped(command: list[str], data_dir: Path) -> Found:
+    """Stop the server under a client."""
+    with serving(data_dir, fallback_s_max=str(LASTS_S)) as served:
+        lawful = decided(served.address)
+        client = Running(command, served.address, data_dir, seconds=RUNS_S)
+        client.begun()
         time.sleep(RUNS_S / 3)
-    stopped_s = time.monotonic()
-    lines = _lines(client)
-    took_s = time.monotonic() - stopped_s
-    faults = _faults(lines, expected, client.returncode)
-    after = sum(not line.startswith("decided") for line in lines)
-    least = KEPT * took_s / (PAUSE_S + DEADLINE_S)  # a page may try until its deadline
-    if after < least:
-        faults.append(f"FAULT: {after} pages once nobody answered, where {least:.0f} should come")
-    return lines, faults
-
-
-def _pressed(command: list[str], folder: Path) -> tuple[list[str], list[str]]:
-    """Run a client beside others that ask for more than the server answers."""
-    with _served(folder, "pressed", calls_max="1", threads="1") as (served, words, expected):
-        client = _started([*command, *words, str(PRESSED_S)])
-        time.sleep(PRESSED_S / 3)
-        page = sample_page(np.random.default_rng(3)).SerializeToString()
-        sent = flood(served.address, [page], 4, PRESSED_S / 3, 1.0)
-        lines = _lines(client)
-    kinds = {line.split(" ", 1)[0] for line in lines}
-    shown = {line.split(" ", 1)[1] for line in lines if " " in line}
-    faults = [] if client.returncode == 0 else [f"FAULT: it ended with {client.returncode}"]
-    if not sent.refused_ms:
-        faults.append("FAULT: the server refused nobody")
-    if "none" in kinds or "decided" not in kinds or shown != {expected}:
-        faults.append(f"FAULT: {sorted(kinds)} of another page than {expected}, or of none")
-    return lines, faults
-
-
-@contextmanager
-def _served(folder: Path, name: str, **settings: str) -> Iterator[tuple[Served, list[str], str]]:
-    """Start a server; yield it, the words its clients are started with, and the page it decides."""
-    data_dir = folder / name
-    data_dir.mkdir()
-    page = sample_page(np.random.default_rng(2), slot_count=5)
-    candidates = folder / "candidates.txt"
-    rows = zip(page.columns.string_ids, page.columns.utilities, strict=True)
-    candidates.write_text("".join(f"{key} {value}\n" for key, value in rows), encoding="utf-8")
-    del page.columns.kinds[:]
-    with serving(data_dir, None, "", **settings) as served:
-        expected = " ".join(key or "-" for key in _asked(served.address, page))
-        yield served, [served.address, str(data_dir / "log.pub"), str(candidates)], expected
-
-
-def _started(command: list[str]) -> "subprocess.Popen[str]":
-    environment = os.environ | {"PROTO": str(PROTO)}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", env=environment)
-
-
-def _lines(client: "subprocess.Popen[str]") -> list[str]:
-    out, _ = client.communicate(timeout=60)
-    return out.splitlines()
-
-
-def _asked(address: str, page: pb.RerankRequest) -> list[str]:
-    with grpc.insecure_channel(address) as channel:
-        call: Callable[..., bytes] = channel.unary_unary("/ranker.v1.RerankService/Rerank")
-        reply = pb.RerankResponse.FromString(call(page.SerializeToString(), timeout=10))
-    return [placement.id for placement in reply.decision.placements]
-
-
-def _faults(lines: list[str], expected: str, code: int) -> list[str]:
-    """Say what a client did that it must not."""
-    faults = [] if code == 0 else [f"FAULT: it ended with {code}"]
-    order = [line.split(" ", 1)[0] for line in lines]
+    stopped_s = time.time()
+    faults = _faults(client, {lawful})
+    order = [line.origin for line in client.lines]
     if list(dict.fromkeys(order)) != ["decided", "fallback", "none"] or order != sorted(order):
         faults.append("FAULT: it must be decided, then fallback, then none")
-    shown = {line.split(" ", 1)[1] for line in lines if " " in line}
-    if shown != {expected}:
-        faults.append(f"FAULT: it showed another page than {expected}")
+    came = sum(line.at_s > stopped_s for line in client.lines)
+    until_s = client.lines[0].at_s + RUNS_S if client.lines else stopped_s + RUNS_S
+    allowed = int((until_s - stopped_s) / PACE_S)
+    if came < SHARE_MIN * allowed:
+        faults.append(f"FAULT: {came} pages came, the pace allows {allowed}")
+    faults += client.said() if faults else []
+    told = f"the server stops; {came} pages after that, the pace allows {allowed}"
+    return [told, *_shortened(client.lines)], faults
+
+
+def _flooded(command: list[str], data_dir: Path) -> Found:
+    """Use up the quota of a client that holds a fallback slate."""
+    token, path = identities(data_dir, ("Rerank", "FallbackSlate"), CALLS_PER_S)
+    with serving(data_dir, identities=str(path)) as served:
+        lawful = decided(served.address, token)
+        client = Running(command, served.address, data_dir, seconds=FLOODED_S, token=token)
+        client.begun()
+        time.sleep(1)  # for its fallback slate
+        flooded_s = time.time()
+        with Flood(served.address, token):
+            faults = _faults(client, {lawful})
+    refused = refusals(data_dir / "server.log")
+    first, second, since_s = 0, 0, 0.0
+    for line in client.lines:
+        of_page = [one for one in refused if since_s < one.at_s <= line.at_s]
+        since_s = line.at_s
+        if since_s > flooded_s:
+            faults += _faults_of_refused(line, of_page)
+        first += line.origin == "decided" and len(of_page) == 1
+        second += line.origin == "fallback" and len(of_page) == 2
+    if not second:
+        faults.append("FAULT: no page was refused twice: the run proves nothing")
+    faults += client.said() if faults else []
+    told = (
+        f"its quota is used up; {first} pages decided at the second call,"
+        f" {second} fallback after two refusals"
+    )
+    return [told, *_shortened(sorted(client.lines, key=lambda line: line.origin))], faults
+
+
+def _faults_of_refused(line: Line, refused: list[Refusal]) -> list[str]:
+    """Say what a client did wrong on one page, told when to come back.
+
+    Args:
+        line: what it showed.
+        refused: its calls for that page.
+    """
+    faults = []
+    if line.origin == "none":
+        faults.append("FAULT: it showed nothing while a fallback slate held")
+    if len(refused) > 2 or (line.origin == "fallback" and len(refused) < 2):
+        faults.append(f"FAULT: {line.origin} after {len(refused)} refusals")
+    for before, after in pairwise(refused):
+        waited_s = after.at_s - before.at_s
+        if waited_s < before.retry_s - ROUNDING_S:
+            told = f"{waited_s * 1000:.0f} ms, it was told {before.retry_s * 1000:.0f}"
+            faults.append(f"FAULT: it came back after {told}")
     return faults
 
 
-def _shortened(lines: list[str]) -> list[str]:
+def _ill(command: list[str], data_dir: Path) -> Found:
+    """Refuse pages for good, then leave them unanswered for now."""
+    token, path = identities(data_dir, ("Rerank",), 1_000)
+    port, told, faults = free_port(), list[str](), list[str]()
+    with serving(
+        data_dir,
+        identities=str(path),
+        metrics_port=str(port),
+        request_bytes_max="1024",
+        age_s_max=str(OLD_S),
+        age_s_strict=str(OLD_S),
+        poll_s="3600",
+    ) as served:
+        time.sleep(OLD_S)
+        for reason, status, rows, least, most in (
+            ("REQUEST_TOO_LARGE", "RESOURCE_EXHAUSTED without a time", 0, 1, 1),
+            ("FACTS_TOO_OLD", "UNAVAILABLE", FITS, 2, 1 + REPEATS_MAX),
+        ):
+            client = Running(
+                command, served.address, data_dir, seconds=ILL_S, token=token, rows=rows
+            )
+            faults += _faults(client, {""})
+            pages, calls = len(client.lines), counted(port, reason)
+            told.append(f"{status}; {pages} pages, none shown, {calls} calls")
+            if not pages or not least * pages <= calls <= most * pages:
+                faults.append(f"FAULT: {least} to {most} calls a page it must be")
+            faults += client.said() if faults else []
+    return told, faults
+
+
+def _faults(client: Running, lawful: set[str]) -> list[str]:
+    """Wait for a client's end, and say what it showed that it must not.
+
+    Args:
+        client: still runs.
+        lawful: pages it may show, as it prints them.
+    """
+    code = client.ended()
+    faults = [] if code == 0 else [f"FAULT: it ended with {code}"]
+    for line in client.lines:
+        if line.origin not in ("decided", "fallback", "none"):
+            faults.append(f"FAULT: it said {line.origin}")
+        elif line.shown not in ({""} if line.origin == "none" else lawful):
+            faults.append(f"FAULT: {line.origin} {line.shown} is not what the server decides")
+    return faults
+
+
+def _shortened(lines: list[Line]) -> list[str]:
     """Return each line once, with how often it stood in a row."""
     told: list[tuple[str, int]] = []
     for line in lines:
-        if told and told[-1][0] == line:
-            told[-1] = (line, told[-1][1] + 1)
+        text = f"{line.origin} {line.shown}".rstrip()
+        if told and told[-1][0] == text:
+            told[-1] = (text, told[-1][1] + 1)
         else:
-            told.append((line, 1))
-    return [f"{count:>3} × {line}" for line, count in told]
+            told.append((text, 1))
+    return [f"{count:>3} × {text}" for text, count in told]
 
 
-def _needs(*tools: str) -> None:
-    for tool in tools:
-        if shutil.which(tool) is None:
-            raise MissingError(f"there is no {tool}")
-
-
-def _done(*command: str, folder: Path, **environment: str) -> None:
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    if done.returncode:
-        sys.stderr.write(done.stdout + done.stderr)
-        raise SystemExit(f"{command[0]} failed")
-
-
-def _python(folder: Path) -> list[str]:
-    return [sys.executable, str(CLIENTS / "python" / "client.py")]
-
-
-def _node(folder: Path) -> list[str]:
-    _needs("node", "npm")
-    shutil.copytree(CLIENTS / "node", folder / "node")
-    _done("npm", "install", "--silent", "--ignore-scripts", folder=folder / "node")
-    return ["node", str(folder / "node" / "client.js")]
-
-
-def _cpp(folder: Path) -> list[str]:
-    _needs("g++", "protoc", "grpc_cpp_plugin", "pkg-config")
-    plugin = f"--plugin=protoc-gen-grpc={shutil.which('grpc_cpp_plugin')}"
-    protos = [f"ranker/v1/{name}.proto" for name in FILES]
-    where = ["-I", str(PROTO), "--cpp_out", ".", "--grpc_out", "."]
-    _done("protoc", *where, plugin, *protos, folder=folder)
-    sources = [f"ranker/v1/{name}{kind}.pb.cc" for name in FILES for kind in ("", ".grpc")]
-    flags = subprocess.check_output(
-        ["pkg-config", "--cflags", "--libs", "grpc++", "protobuf", "openssl"], text=True
-    ).split()
-    main_file = str(CLIENTS / "cpp" / "client.cc")
-    _done("g++", "-std=c++17", "-O1", "-I.", main_file, *sources, "-o", "client",
-          *flags, folder=folder)  # fmt: skip
-    return [str(folder / "client")]
-
-
-def _go(folder: Path) -> list[str]:
-    _needs("go", "protoc", "protoc-gen-go")
-    package = "slotwarden/rankerv1"
-    names = [f"ranker/v1/{name}.proto" for name in FILES]
-    mapped = [f"--go_opt=M{name}={package}" for name in names]
-    source = folder / "src"
-    source.mkdir()
-    _done("protoc", "-I", str(PROTO), f"--go_out={source}", *mapped, *names, folder=folder)
-    shutil.copytree(CLIENTS / "go", source / "client")
-    _done("go", "build", "-o", str(folder / "client"), "client", folder=folder,
-          GO111MODULE="off", GOPATH=f"{folder}:/usr/share/gocode", GOFLAGS="",
-          GOCACHE=str(folder / "cache"))  # fmt: skip
-    return [str(folder / "client")]
-
-
-def _java(folder: Path) -> list[str]:
-    plugin = shutil.which("grpc_java_plugin") or shutil.which("protoc-gen-grpc-java")
-    _needs("java", "javac", "protoc")
-    jars = [JARS / f"{name}.jar" for name in JAVA]
-    if plugin is None or not all(jar.exists() for jar in jars):
-        raise MissingError("there is no libgrpc-java with its plugin of protoc")
-    # The contract names no package of Java's: a copy of it does.
-    protos = folder / "proto"
-    shutil.copytree(PROTO / "ranker", protos / "ranker", ignore=shutil.ignore_patterns("*.py"))
-    for path in protos.rglob("*.proto"):
-        text = path.read_text("utf-8")
-        package = 'package ranker.v1;\noption java_package = "cn.slotwarden.v1";'
-        path.write_text(text.replace("package ranker.v1;", package), "utf-8")
-    source, names = folder / "src", [f"ranker/v1/{name}.proto" for name in FILES]
-    source.mkdir()
-    _done("protoc", "-I", str(protos), f"--plugin=protoc-gen-grpc={plugin}",
-          f"--java_out={source}", f"--grpc_out={source}", *names, folder=folder)  # fmt: skip
-    classpath = ":".join(map(str, [folder / "classes", *jars]))
-    sources = [str(path) for path in source.rglob("*.java")]
-    _done("javac", "-nowarn", "-cp", classpath, "-d", str(folder / "classes"),
-          str(CLIENTS / "java" / "Client.java"), *sources, folder=folder)  # fmt: skip
-    return ["java", "-cp", classpath, "Client"]
-
-
-BUILDERS: Final[dict[str, Callable[[Path], list[str]]]] = {
-    "python": _python,
-    "node": _node,
-    "cpp": _cpp,
-    "go": _go,
-    "java": _java,
-}
+RUNS: Final[tuple[Callable[[list[str], Path], Found], ...]] = (_stopped, _flooded, _ill)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ REPEATED: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 """Nobody answered, or a server was stopped: Rerank is safe to repeat, it only adds a record."""
 PUSHBACK: Final = "grpc-retry-pushback-ms"
 SIGNED: Final = b"slotwarden-fallback/v1\n"
-BACKOFF_S: Final = 0.004  # before the first repetition, drawn between half and all of it
+REPEATS_MAX: Final = 5  # LIMIT of repetitions of a call, within its deadline
+BACKOFF_S: Final = 0.004  # before the first repetition, doubled for each; half to all is waited
 _OPTIONS: Final = (("grpc.keepalive_time_ms", 60_000), ("grpc.enable_retries", 0))
 
 
@@ -162,7 +163,7 @@ class Client:
 
     def _repeated(self, request: pb.RerankRequest) -> pb.RerankResponse:
         """Call, and repeat what may be repeated while the deadline lasts."""
-        until_s, wait_s = time.monotonic() + self._deadline_s, BACKOFF_S
+        until_s, repeats = time.monotonic() + self._deadline_s, 0
         while True:
             left_s = until_s - time.monotonic()
             try:
@@ -170,11 +171,11 @@ class Client:
                     request, timeout=max(left_s, 0.001), metadata=self._metadata
                 )
             except grpc.RpcError as error:
-                pause_s = _pause(error, wait_s)
+                pause_s = _pause(error, repeats)
                 if pause_s is None or time.monotonic() + pause_s >= until_s:
                     raise
                 time.sleep(pause_s)
-                wait_s *= 2
+                repeats += 1
             else:
                 return found
 
@@ -240,12 +241,17 @@ def _kind(request: pb.RerankRequest) -> tuple[str, str, int, bool, int]:
     )
 
 
-def _pause(error: grpc.RpcError, wait_s: float) -> float | None:
-    """Return how long to wait before the next try, None where there must be none."""
+def _pause(error: grpc.RpcError, repeats: int) -> float | None:
+    """Return how long to wait before the next try, None where there must be none.
+
+    Args:
+        error: of the last try.
+        repeats: how often the call was repeated already.
+    """
     call: Any = error
-    if call.code() in REPEATED:
-        return wait_s * random.uniform(0.5, 1.0)
-    if call.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:
-        told = dict(call.trailing_metadata() or ()).get(PUSHBACK)
-        return int(told) / 1000 if told else None
+    if call.code() in REPEATED and repeats < REPEATS_MAX:
+        return BACKOFF_S * (1 << repeats) * random.uniform(0.5, 1.0)
+    if call.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and repeats == 0:
+        told = dict(call.trailing_metadata() or ()).get(PUSHBACK, "")
+        return int(told) / 1000 if told.isdecimal() else None
     return None

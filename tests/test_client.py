@@ -1,5 +1,7 @@
 """The shipped client, and what it may show when the service cannot be reached."""
 
+import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -10,13 +12,15 @@ import grpc
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from prometheus_client import REGISTRY
 
 from ranker.audit.checking import read_records
 from ranker.audit.checkpoint import public_key
 from ranker.audit.log import FOLDER
 from ranker.audit.reconcile import runs
-from ranker.client import Client, Origin
+from ranker.client import REPEATS_MAX, Client, Origin
 from ranker.serving.server import SERVICE
+from ranker.serving.state import State
 from ranker.v1 import decision_pb2 as out
 from ranker.v1 import rerank_pb2 as pb
 from tests.serving import NOW_US, Served, fault_of, request, served, shown, tight_lipped
@@ -170,22 +174,70 @@ def test_a_request_at_fault_is_the_callers_to_know(app: Served) -> None:
                 client.page(wrong)
 
 
-def test_the_client_comes_back_when_it_is_told_to(tmp_path: Path) -> None:
+def test_the_client_comes_back_when_it_is_told_to(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    token, path = "feed" * 8, tmp_path / "identities.toml"
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    path.write_text(
+        f"[identity.feed]\ntokens = ['{digest}']\nmethods = ['Rerank']\ncalls_per_s = 10\n"
+    )
+    with (
+        served(tmp_path, identities=path) as app,
+        caplog.at_level("INFO", "slotwarden"),
+        Client(app.server.address, token=token, deadline_s=3, refresh_s=0) as client,
+    ):
+        begun = time.monotonic()
+        for _ in range(14):
+            assert client.page(request()).origin == Origin.DECIDED
+        assert time.monotonic() - begun > 0.35, "ten at once, then ten a second"
+    denied = [one.__dict__["fields"] for one in caplog.records if one.getMessage() == "denied"]
+    assert 0 < len(denied) <= 4, "it never came back too early"
+    assert all(0 < one["retry_ms"] <= 101 for one in denied)
+
+
+def test_the_client_comes_back_once(tmp_path: Path) -> None:
     from constraints.solve import solve
 
+    has_begun, go = threading.Event(), threading.Event()
+
     def slow(program: Any, rounds: int) -> Any:
-        time.sleep(0.2)
+        has_begun.set()
+        go.wait(10)
         return solve(program, rounds)
+
+    def refused() -> float:
+        labels = {"reason": "ADMISSION_LIMIT"}
+        return REGISTRY.get_sample_value("slotwarden_requests_total", labels) or 0.0
 
     with served(tmp_path, solver=slow, calls_max=1, threads=1) as app:
         data = request().SerializeToString()
         busy = app.channel.unary_unary(f"/{SERVICE}/Rerank").future(data, timeout=10)
-        time.sleep(0.05)
-        with Client(app.server.address, deadline_s=3, refresh_s=0) as client:
-            begun = time.monotonic()
-            assert client.page(request()).origin == Origin.DECIDED
-            assert time.monotonic() - begun > 0.15, "it was refused, and told when to try again"
+        assert has_begun.wait(10)
+        before, begun = refused(), time.monotonic()
+        with Client(app.server.address, deadline_s=5, refresh_s=0) as client:
+            page = client.page(request())
+        assert page.origin == Origin.NONE
+        assert page.fault.startswith("RESOURCE_EXHAUSTED")
+        until(lambda: refused() == before + 2)
+        assert time.monotonic() - begun > 0.05, "it was told when to try again"
+        go.set()
         assert busy.result()
+
+
+def test_a_call_that_nobody_answers_is_repeated_a_few_times(tmp_path: Path) -> None:
+    def unanswered() -> float:
+        labels = {"reason": "FACTS_TOO_OLD"}
+        return REGISTRY.get_sample_value("slotwarden_requests_total", labels) or 0.0
+
+    with served(tmp_path) as app:
+        now_s = [0.0]
+        app.server.service.state = State(app.server.settings, lambda: now_s[0])
+        now_s[0] = app.server.settings.age_s_max + 1
+        before = unanswered()
+        with Client(app.server.address, deadline_s=5, refresh_s=0) as client:
+            assert client.page(request()).fault.startswith("UNAVAILABLE")
+        until(lambda: unanswered() == before + 1 + REPEATS_MAX)
 
 
 def test_reserved_and_empty_slots_stay_what_they_are(app: Served) -> None:

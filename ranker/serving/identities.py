@@ -157,7 +157,8 @@ class Gate:
             return self._admitted(method, context)
         except (UnauthenticatedError, ForbiddenError, OverloadedError) as error:
             DENIED.labels(error.reason, method).inc()
-            note("denied", reason=error.reason, method=method, peer=_peer(context))
+            told = {"retry_ms": error.retry_ms} if isinstance(error, OverloadedError) else {}
+            note("denied", reason=error.reason, method=method, peer=_peer(context), **told)
             raise
 
     def _admitted(self, method: str, context: Any) -> Caller:

@@ -1,10 +1,11 @@
 // A feed service in C++: deadline, repetition only where it is safe, lawful fallback.
-// client ADDRESS KEY_FILE CANDIDATES SECONDS
+// client ADDRESS KEY_FILE CANDIDATES SECONDS   (TOKEN=bearer token, under TLS alone)
 #include <grpcpp/grpcpp.h>
 #include <openssl/evp.h>
 
-#include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -22,7 +23,9 @@ namespace pb = ranker::v1;
 using Clock = std::chrono::system_clock;
 using std::chrono::milliseconds;
 
-const milliseconds kDeadline(500);
+const milliseconds kDeadline(500), kPace(200), kFreshen(1000);
+const milliseconds kBackoff(5);  // before the first repetition; it doubles
+const int kRepeatsMax = 5;
 const std::string kSigned = "slotwarden-fallback/v1\n";
 
 class Feed {
@@ -38,19 +41,17 @@ class Feed {
     std::vector<unsigned char> raw(text.size());
     EVP_DecodeBlock(raw.data(), reinterpret_cast<const unsigned char*>(text.data()), text.size());
     key_.assign(raw.begin() + 1, raw.begin() + 33);
-    Refresh();
-    // Behind the pages' back: no page ever waits for a fallback slate.
-    refresher_ = std::thread([this] {
-      for (int tick = 1; !stopped_; ++tick) {
-        if (tick % 10 == 0) Refresh();
-        std::this_thread::sleep_for(milliseconds(100));
-      }
-    });
+    if (const char* token = std::getenv("TOKEN")) token_ = token;
+    freshener_ = std::thread([this] { KeepFresh(); });
   }
 
   ~Feed() {
-    stopped_ = true;
-    refresher_.join();
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      stops_ = true;
+    }
+    wakes_.notify_all();
+    freshener_.join();
   }
 
   std::string Page() {
@@ -64,64 +65,80 @@ class Feed {
       for (const auto& p : reply.decision().placements()) told << ' ' << Shown(p.id());
       return told.str();
     }
+    std::cerr << status.error_code() << ' ' << status.error_message() << std::endl;
+    auto held = Held();
     auto now = std::chrono::duration_cast<std::chrono::microseconds>(
                    Clock::now().time_since_epoch()).count();
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (held_ && static_cast<uint64_t>(now) < held_->expires_us()) {
+    if (held && static_cast<uint64_t>(now) < held->expires_us()) {
       told << "fallback";
-      for (const auto& slot : held_->slots()) told << ' ' << Shown(slot.id());
+      for (const auto& slot : held->slots()) told << ' ' << Shown(slot.id());
       return told.str();
     }
     return "none";  // no governed slot: never the raw list
   }
 
  private:
-  void Refresh() {
+  static std::string Shown(const std::string& id) { return id.empty() ? "-" : id; }
+
+  // Repeats what may be repeated while the deadline lasts.
+  grpc::Status Call(milliseconds limit,
+                    const std::function<grpc::Status(grpc::ClientContext*)>& call) const {
+    auto until = Clock::now() + limit;
+    for (int repeats = 0;; ++repeats) {
+      grpc::ClientContext context;
+      context.set_deadline(until);
+      if (!token_.empty()) context.AddMetadata("authorization", "Bearer " + token_);
+      auto status = call(&context);
+      auto wait = Pause(status.error_code(), context, repeats);
+      if (status.ok() || !wait || Clock::now() + *wait >= until) return status;
+      std::this_thread::sleep_for(*wait);
+    }
+  }
+
+  // Tells how long to wait before the next try, nothing where there must be none.
+  static std::optional<milliseconds> Pause(grpc::StatusCode code,
+                                           const grpc::ClientContext& context, int repeats) {
+    bool unanswered = code == grpc::StatusCode::UNAVAILABLE || code == grpc::StatusCode::CANCELLED;
+    if (unanswered && repeats < kRepeatsMax)
+      return kBackoff * (1 << repeats);  // Rerank is safe to repeat: it only adds a record
+    if (code != grpc::StatusCode::RESOURCE_EXHAUSTED || repeats > 0) return std::nullopt;
+    const auto& trailer = context.GetServerTrailingMetadata();
+    auto told = trailer.find("grpc-retry-pushback-ms");  // once, when the server says when
+    if (told == trailer.end()) return std::nullopt;
+    long ms = -1;
+    std::istringstream(std::string(told->second.data(), told->second.size())) >> ms;
+    if (ms < 0) return std::nullopt;
+    return milliseconds(ms);
+  }
+
+  // Runs beside the pages: none of them waits for it.
+  void KeepFresh() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!stops_) {
+      lock.unlock();
+      auto slate = Fetched();
+      lock.lock();
+      if (slate) held_ = slate;  // else the last one serves until it expires
+      wakes_.wait_for(lock, kFreshen, [this] { return stops_; });
+    }
+  }
+
+  std::optional<pb::FallbackSlate> Fetched() const {
     pb::FallbackSlateRequest asked;
     *asked.mutable_request() = request_;
     pb::FallbackSlateResponse reply;
     auto status = Call(milliseconds(2000), [&](grpc::ClientContext* context) {
       return stub_->FallbackSlate(context, asked, &reply);
     });
-    if (!status.ok() || !IsSigned(reply)) return;  // the last one serves until it expires
     pb::FallbackSlate slate;
+    if (!status.ok() || !IsSigned(reply) || !slate.ParseFromString(reply.slate()))
+      return std::nullopt;
+    return slate;
+  }
+
+  std::optional<pb::FallbackSlate> Held() const {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (slate.ParseFromString(reply.slate())) held_ = slate;
-  }
-
-  static std::string Shown(const std::string& id) { return id.empty() ? "-" : id; }
-
-  // Repeats what is safe to repeat while the deadline lasts: Rerank only adds a record.
-  static grpc::Status Call(milliseconds limit,
-                           const std::function<grpc::Status(grpc::ClientContext*)>& call) {
-    auto until = Clock::now() + limit;
-    for (milliseconds wait(5);; wait *= 2) {
-      grpc::ClientContext context;
-      context.set_deadline(until);
-      auto status = call(&context);
-      auto pause = Pause(status, context, wait);
-      if (!pause || Clock::now() + *pause >= until) return status;
-      std::this_thread::sleep_for(*pause);
-    }
-  }
-
-  // How long to wait before the next try; nothing where there must be none.
-  static std::optional<milliseconds> Pause(const grpc::Status& status,
-                                           const grpc::ClientContext& context,
-                                           milliseconds wait) {
-    switch (status.error_code()) {
-      case grpc::StatusCode::UNAVAILABLE:
-      case grpc::StatusCode::CANCELLED:
-        return wait;
-      case grpc::StatusCode::RESOURCE_EXHAUSTED: {  // only when the server says when
-        const auto& trailer = context.GetServerTrailingMetadata();
-        auto told = trailer.find("grpc-retry-pushback-ms");
-        if (told == trailer.end()) return std::nullopt;
-        return milliseconds(std::atoi(std::string(told->second.data(), told->second.size()).c_str()));
-      }
-      default:
-        return std::nullopt;
-    }
+    return held_;
   }
 
   bool IsSigned(const pb::FallbackSlateResponse& reply) const {
@@ -144,11 +161,12 @@ class Feed {
 
   std::unique_ptr<pb::RerankService::Stub> stub_;  // one channel a process
   pb::RerankRequest request_;
-  std::string name_, key_;
-  std::mutex mutex_;
+  std::string name_, key_, token_;
+  mutable std::mutex mutex_;  // of what follows
   std::optional<pb::FallbackSlate> held_;  // the newest fallback slate
-  std::atomic<bool> stopped_{false};
-  std::thread refresher_;
+  bool stops_ = false;
+  std::condition_variable wakes_;
+  std::thread freshener_;
 };
 
 int main(int count, char** words) {
@@ -168,8 +186,8 @@ int main(int count, char** words) {
   std::getline(key_file, key_line);
   Feed feed(words[1], key_line, request);
   auto end = Clock::now() + std::chrono::seconds(std::stoi(words[4]));
-  while (Clock::now() < end) {
+  for (auto begun = Clock::now(); begun < end; begun = Clock::now()) {
     std::cout << feed.Page() << std::endl;
-    std::this_thread::sleep_for(milliseconds(200));
+    std::this_thread::sleep_until(begun + kPace);
   }
 }

@@ -1,5 +1,5 @@
 // A feed service in Go: deadline, repetition only where it is safe, lawful fallback.
-// client ADDRESS KEY_FILE CANDIDATES SECONDS
+// client ADDRESS KEY_FILE CANDIDATES SECONDS   (TOKEN=bearer token, under TLS alone)
 package main
 
 import (
@@ -24,59 +24,62 @@ import (
 )
 
 const (
-	deadline = 500 * time.Millisecond
-	service  = "/ranker.v1.RerankService/"
-	signed   = "slotwarden-fallback/v1\n"
+	deadline   = 500 * time.Millisecond
+	pace       = 200 * time.Millisecond
+	freshen    = time.Second
+	backoff    = 5 * time.Millisecond // before the first repetition; it doubles
+	repeatsMax = 5
+	service    = "/ranker.v1.RerankService/"
+	signed     = "slotwarden-fallback/v1\n"
 )
 
 type feed struct {
 	channel *grpc.ClientConn // one a process; gRPC keeps it connected
 	name    string
 	key     ed25519.PublicKey
+	token   string
 	request *pb.RerankRequest
 	held    atomic.Pointer[pb.FallbackSlate] // the newest fallback slate
 }
 
-// call repeats what is safe to repeat while the deadline lasts: Rerank only adds a record.
+// call repeats what may be repeated while the deadline lasts.
 func (f *feed) call(method string, in, out proto.Message, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	for wait := 5 * time.Millisecond; ; wait *= 2 {
-		trailer := metadata.MD{}
+	if f.token != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+f.token)
+	}
+	until, _ := ctx.Deadline()
+	for repeats := 0; ; repeats++ {
+		var trailer metadata.MD
 		err := f.channel.Invoke(ctx, service+method, in, out, grpc.Trailer(&trailer))
-		if err == nil {
-			return nil
-		}
-		pause, again := pauseOf(status.Code(err), trailer, wait)
-		if !again {
+		wait, again := pause(status.Code(err), trailer, repeats)
+		if err == nil || !again || time.Until(until) <= wait {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(pause):
-		}
+		time.Sleep(wait)
 	}
 }
 
-// pauseOf says how long to wait before the next try, and whether there may be one.
-func pauseOf(code codes.Code, trailer metadata.MD, wait time.Duration) (time.Duration, bool) {
+// pause tells how long to wait before the next try, and whether there may be one.
+func pause(code codes.Code, trailer metadata.MD, repeats int) (time.Duration, bool) {
 	switch code {
-	case codes.Unavailable, codes.Canceled:
-		return wait, true
-	case codes.ResourceExhausted: // only when the server says when
-		if told := trailer.Get("grpc-retry-pushback-ms"); len(told) > 0 {
-			ms, err := strconv.Atoi(told[0])
+	case codes.Unavailable, codes.Canceled: // Rerank is safe to repeat: it only adds a record
+		return backoff << repeats, repeats < repeatsMax
+	case codes.ResourceExhausted: // once, and only when the server says when
+		if told := trailer.Get("grpc-retry-pushback-ms"); len(told) == 1 && repeats == 0 {
+			ms, err := strconv.ParseUint(told[0], 10, 31)
 			return time.Duration(ms) * time.Millisecond, err == nil
 		}
 	}
 	return 0, false
 }
 
-// keepFresh asks for fallback slates behind the pages' back: no page ever waits for one.
+// keepFresh runs beside the pages: none of them waits for it.
 func (f *feed) keepFresh() {
-	for range time.Tick(time.Second) {
+	for {
 		f.refresh()
+		time.Sleep(freshen)
 	}
 }
 
@@ -98,13 +101,15 @@ func (f *feed) refresh() {
 
 func (f *feed) page() []string {
 	reply := &pb.RerankResponse{}
-	if f.call("Rerank", f.request, reply, deadline) == nil {
+	err := f.call("Rerank", f.request, reply, deadline)
+	if err == nil {
 		told := []string{"decided"}
 		for _, placement := range reply.Decision.Placements {
 			told = append(told, shown(placement.Id))
 		}
 		return told
 	}
+	fmt.Fprintln(os.Stderr, err)
 	if held := f.held.Load(); held != nil && uint64(time.Now().UnixMicro()) < held.ExpiresUs {
 		told := []string{"fallback"}
 		for _, slot := range held.Slots {
@@ -147,16 +152,18 @@ func main() {
 		columns.StringIds = append(columns.StringIds, fields[0])
 		columns.Utilities = append(columns.Utilities, float32(utility))
 	}
-	f := &feed{channel: channel, name: parts[0], key: raw[1:], request: &pb.RerankRequest{
+	request := &pb.RerankRequest{
 		Surface: "home", Terminal: "phone", SlotCount: 5,
 		Candidates: &pb.RerankRequest_Columns{Columns: columns},
-	}}
-	f.refresh()
+	}
+	f := &feed{channel: channel, name: parts[0], key: raw[1:], request: request,
+		token: os.Getenv("TOKEN")}
+	go f.keepFresh()
 	seconds, err := strconv.Atoi(os.Args[4])
 	must(err)
-	go f.keepFresh()
-	for end := time.Now().Add(time.Duration(seconds) * time.Second); time.Now().Before(end); {
+	end := time.Now().Add(time.Duration(seconds) * time.Second)
+	for begun := time.Now(); begun.Before(end); begun = time.Now() {
 		fmt.Println(strings.Join(f.page(), " "))
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(pace - time.Since(begun))
 	}
 }

@@ -1,16 +1,12 @@
 // A feed service in Java: deadline, repetition only where it is safe, lawful fallback.
-// Client ADDRESS KEY_FILE CANDIDATES SECONDS
-import cn.slotwarden.v1.Rerank.CandidateColumns;
-import cn.slotwarden.v1.Rerank.FallbackSlate;
-import cn.slotwarden.v1.Rerank.FallbackSlateRequest;
-import cn.slotwarden.v1.Rerank.FallbackSlateResponse;
-import cn.slotwarden.v1.Rerank.RerankRequest;
-import cn.slotwarden.v1.RerankServiceGrpc;
+// java Client ADDRESS KEY_FILE CANDIDATES SECONDS   (TOKEN=bearer token, under TLS alone)
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.MetadataUtils;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyFactory;
@@ -18,106 +14,127 @@ import java.security.PublicKey;
 import java.security.Signature;
 import java.security.spec.X509EncodedKeySpec;
 import java.util.Base64;
-import java.util.concurrent.Executors;
-import java.util.concurrent.TimeUnit;
+import java.util.HexFormat;
 import java.util.function.Function;
-import java.util.stream.Collectors;
+import ranker.v1.Rerank.CandidateColumns;
+import ranker.v1.Rerank.FallbackSlate;
+import ranker.v1.Rerank.FallbackSlateRequest;
+import ranker.v1.Rerank.FallbackSlateResponse;
+import ranker.v1.Rerank.RerankRequest;
+import ranker.v1.RerankServiceGrpc;
+import ranker.v1.RerankServiceGrpc.RerankServiceBlockingStub;
 
-public final class Client {
-  private static final long DEADLINE_MS = 500;
-  private static final byte[] SIGNED = "slotwarden-fallback/v1\n".getBytes();
-  private static final byte[] ED25519 = // head of a public key as X.509 writes it
-      {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
-  private static final Metadata.Key<String> PUSHBACK =
-      Metadata.Key.of("grpc-retry-pushback-ms", Metadata.ASCII_STRING_MARSHALLER);
+import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
-  private final RerankServiceGrpc.RerankServiceBlockingStub stub;
-  private final RerankRequest request;
-  private final String name;
-  private final PublicKey key;
-  private volatile FallbackSlate held; // the newest fallback slate
+final class Client {
+  static final int DEADLINE_MS = 500, PACE_MS = 200, FRESHEN_MS = 1000;
+  static final int BACKOFF_MS = 5; // before the first repetition; it doubles
+  static final int REPEATS_MAX = 5;
+  static final int NEVER = -1;
+  static final byte[] SIGNED = "slotwarden-fallback/v1\n".getBytes(StandardCharsets.UTF_8);
+  static final String SPKI_OF_ED25519 = "302a300506032b6570032100";
+  static final Metadata.Key<String> PUSHBACK = text("grpc-retry-pushback-ms");
 
-  Client(ManagedChannel channel, String keyLine, RerankRequest request) throws Exception {
-    this.stub = RerankServiceGrpc.newBlockingStub(channel);
+  final RerankServiceBlockingStub stub;
+  final RerankRequest request;
+  final String name;
+  final PublicKey key;
+  volatile FallbackSlate held; // the newest fallback slate
+
+  Client(RerankServiceBlockingStub stub, String keyLine, RerankRequest request) throws Exception {
+    this.stub = stub;
     this.request = request;
-    String[] parts = keyLine.trim().split("\\+", 3);
-    this.name = parts[0];
-    byte[] raw = Base64.getDecoder().decode(parts[2]);
-    byte[] encoded = new byte[ED25519.length + 32];
-    System.arraycopy(ED25519, 0, encoded, 0, ED25519.length);
-    System.arraycopy(raw, 1, encoded, ED25519.length, 32);
-    this.key = KeyFactory.getInstance("Ed25519").generatePublic(new X509EncodedKeySpec(encoded));
+    String[] parts = keyLine.strip().split("\\+", 3);
+    name = parts[0];
+    byte[] raw = Base64.getDecoder().decode(parts[2]); // its kind, then the key
+    byte[] spki = HexFormat.of().parseHex(SPKI_OF_ED25519 + HexFormat.of().formatHex(raw, 1, 33));
+    key = KeyFactory.getInstance("Ed25519").generatePublic(new X509EncodedKeySpec(spki));
   }
 
-  /** Repeats what is safe to repeat while the deadline lasts: Rerank only adds a record. */
-  private <R> R call(
-      long limitMs, Function<RerankServiceGrpc.RerankServiceBlockingStub, R> method)
-      throws InterruptedException {
-    long until = System.currentTimeMillis() + limitMs;
-    for (long wait = 5; ; wait *= 2) {
-      long left = Math.max(until - System.currentTimeMillis(), 1);
+  // Repeats what may be repeated while the deadline lasts.
+  <T> T call(int limitMs, Function<RerankServiceBlockingStub, T> call) throws InterruptedException {
+    long until = System.nanoTime() + limitMs * 1_000_000L;
+    for (int repeats = 0; ; repeats++) {
       try {
-        return method.apply(stub.withDeadlineAfter(left, TimeUnit.MILLISECONDS));
+        return call.apply(stub.withDeadlineAfter(until - System.nanoTime(), NANOSECONDS));
       } catch (StatusRuntimeException error) {
-        long pause = pauseOf(error, wait);
-        if (pause < 0 || System.currentTimeMillis() + pause >= until) {
-          throw error;
-        }
-        Thread.sleep(pause);
+        long waitMs = pauseMs(error, repeats);
+        boolean isOver = System.nanoTime() + waitMs * 1_000_000L >= until;
+        if (waitMs == NEVER || isOver) throw error;
+        Thread.sleep(waitMs);
       }
     }
   }
 
-  /** How long to wait before the next try, below 0 where there must be none. */
-  private static long pauseOf(StatusRuntimeException error, long wait) {
+  // Tells how long to wait before the next try, NEVER where there must be none.
+  static long pauseMs(StatusRuntimeException error, int repeats) {
     Status.Code code = error.getStatus().getCode();
-    if (code == Status.Code.UNAVAILABLE || code == Status.Code.CANCELLED) {
-      return wait;
+    boolean isUnanswered = code == Status.Code.UNAVAILABLE || code == Status.Code.CANCELLED;
+    if (isUnanswered && repeats < REPEATS_MAX) {
+      return (long) BACKOFF_MS << repeats; // Rerank is safe to repeat: it only adds a record
     }
-    Metadata trailers = error.getTrailers();
-    if (code != Status.Code.RESOURCE_EXHAUSTED || trailers == null) {
-      return -1;
+    if (code == Status.Code.RESOURCE_EXHAUSTED && repeats == 0 && error.getTrailers() != null) {
+      String told = error.getTrailers().get(PUSHBACK); // once, when the server says when
+      return told != null && told.matches("\\d{1,9}") ? Long.parseLong(told) : NEVER;
     }
-    String told = trailers.get(PUSHBACK); // only when the server says when
-    return told == null ? -1 : Long.parseLong(told);
+    return NEVER;
   }
 
-  /** Asks for a fallback slate; the last one serves until it expires. */
-  void refresh() {
+  // Runs beside the pages: none of them waits for it.
+  void keepFresh() {
     try {
-      FallbackSlateRequest asked = FallbackSlateRequest.newBuilder().setRequest(request).build();
-      FallbackSlateResponse reply = call(2000, s -> s.fallbackSlate(asked));
-      Signature signature = Signature.getInstance("Ed25519");
-      signature.initVerify(key);
-      signature.update(SIGNED);
-      signature.update(reply.getSlate().toByteArray());
-      if (reply.getKey().startsWith(name + "+")
-          && signature.verify(reply.getSignature().toByteArray())) {
-        held = FallbackSlate.parseFrom(reply.getSlate());
-      }
-    } catch (Exception error) {
-      // nobody answers, or not with what can be believed
+      for (; ; Thread.sleep(FRESHEN_MS)) refresh();
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
     }
+  }
+
+  void refresh() throws InterruptedException {
+    FallbackSlateRequest asked = FallbackSlateRequest.newBuilder().setRequest(request).build();
+    try {
+      FallbackSlateResponse reply = call(2000, stub -> stub.fallbackSlate(asked));
+      if (isSigned(reply)) held = FallbackSlate.parseFrom(reply.getSlate());
+    } catch (InterruptedException stopped) {
+      throw stopped;
+    } catch (Exception fault) {
+      // the last one serves until it expires
+    }
+  }
+
+  boolean isSigned(FallbackSlateResponse reply) throws Exception {
+    if (!reply.getKey().startsWith(name + "+")) return false;
+    Signature ours = Signature.getInstance("Ed25519");
+    ours.initVerify(key);
+    ours.update(SIGNED);
+    ours.update(reply.getSlate().toByteArray());
+    return ours.verify(reply.getSignature().toByteArray());
   }
 
   String page() throws InterruptedException {
+    StringBuilder told = new StringBuilder();
     try {
-      return call(DEADLINE_MS, s -> s.rerank(request)).getDecision().getPlacementsList().stream()
-          .map(p -> shown(p.getId()))
-          .collect(Collectors.joining(" ", "decided ", ""));
-    } catch (StatusRuntimeException error) {
+      var reply = call(DEADLINE_MS, stub -> stub.rerank(request));
+      told.append("decided");
+      reply.getDecision().getPlacementsList().forEach(p -> told.append(shown(p.getId())));
+      return told.toString();
+    } catch (StatusRuntimeException fault) {
+      System.err.println(fault.getStatus());
       FallbackSlate slate = held;
-      if (slate != null && System.currentTimeMillis() * 1000 < slate.getExpiresUs()) {
-        return slate.getSlotsList().stream()
-            .map(slot -> shown(slot.getId()))
-            .collect(Collectors.joining(" ", "fallback ", ""));
+      if (slate == null || System.currentTimeMillis() * 1000 >= slate.getExpiresUs()) {
+        return "none"; // no governed slot: never the raw list
       }
-      return "none"; // no governed slot: never the raw list
+      told.append("fallback");
+      slate.getSlotsList().forEach(slot -> told.append(shown(slot.getId())));
+      return told.toString();
     }
   }
 
-  private static String shown(String id) {
-    return id.isEmpty() ? "-" : id;
+  static String shown(String id) {
+    return id.isEmpty() ? " -" : " " + id;
+  }
+
+  static Metadata.Key<String> text(String name) {
+    return Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER);
   }
 
   public static void main(String[] words) throws Exception {
@@ -126,22 +143,27 @@ public final class Client {
       String[] fields = line.split(" ");
       columns.addStringIds(fields[0]).addUtilities(Float.parseFloat(fields[1]));
     }
-    RerankRequest request =
-        RerankRequest.newBuilder().setSurface("home").setTerminal("phone").setSlotCount(5)
-            .setColumns(columns).build();
-    // One channel a process; gRPC keeps it connected.
+    RerankRequest request = RerankRequest.newBuilder()
+        .setSurface("home").setTerminal("phone").setSlotCount(5).setColumns(columns).build();
+    // One channel a process; gRPC keeps it connected, and moves to another worker when asked to.
     ManagedChannel channel = NettyChannelBuilder.forTarget(words[0]).usePlaintext().build();
-    Client client = new Client(channel, Files.readString(Path.of(words[1])), request);
-    client.refresh();
-    // Behind the pages' back: no page ever waits for a fallback slate.
-    var refresher = Executors.newSingleThreadScheduledExecutor(
-        task -> { var thread = new Thread(task); thread.setDaemon(true); return thread; });
-    refresher.scheduleWithFixedDelay(client::refresh, 1, 1, TimeUnit.SECONDS);
-    long end = System.currentTimeMillis() + Long.parseLong(words[3]) * 1000;
-    while (System.currentTimeMillis() < end) {
-      System.out.println(client.page());
-      Thread.sleep(200);
+    RerankServiceBlockingStub stub = RerankServiceGrpc.newBlockingStub(channel);
+    String token = System.getenv().getOrDefault("TOKEN", "");
+    if (!token.isEmpty()) {
+      Metadata metadata = new Metadata();
+      metadata.put(text("authorization"), "Bearer " + token);
+      stub = stub.withInterceptors(MetadataUtils.newAttachHeadersInterceptor(metadata));
     }
-    System.exit(0);
+    Client client = new Client(stub, Files.readString(Path.of(words[1])), request);
+    Thread freshener = new Thread(client::keepFresh, "fallback");
+    freshener.setDaemon(true);
+    freshener.start();
+    long end = System.nanoTime() + Long.parseLong(words[3]) * 1_000_000_000L;
+    for (long begun = System.nanoTime(); begun < end; begun = System.nanoTime()) {
+      System.out.println(client.page());
+      Thread.sleep(Math.max(0, PACE_MS - (System.nanoTime() - begun) / 1_000_000));
+    }
+    freshener.interrupt();
+    channel.shutdownNow();
   }
 }

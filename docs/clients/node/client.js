@@ -1,5 +1,6 @@
 // A feed service in Node: deadline, repetition only where it is safe, lawful fallback.
-// node client.js ADDRESS KEY_FILE CANDIDATES SECONDS   (PROTO=folder of the .proto files)
+// node client.js ADDRESS KEY_FILE CANDIDATES SECONDS   (PROTO=folder of the .proto files,
+// TOKEN=bearer token, under TLS alone)
 const crypto = require('crypto');
 const fs = require('fs');
 const grpc = require('@grpc/grpc-js');
@@ -14,7 +15,14 @@ const v1 = grpc.loadPackageDefinition(definition).ranker.v1;
 // One channel a process; gRPC keeps it connected, and moves to another worker when asked to.
 const client = new v1.RerankService(address, grpc.credentials.createInsecure());
 const DEADLINE_MS = 500;
+const PACE_MS = 200;
+const FRESHEN_MS = 1000;
+const BACKOFF_MS = 5; // before the first repetition; it doubles
+const REPEATS_MAX = 5;
 const REPEATED = [grpc.status.UNAVAILABLE, grpc.status.CANCELLED];
+const metadata = new grpc.Metadata();
+if (process.env.TOKEN) metadata.set('authorization', `Bearer ${process.env.TOKEN}`);
+const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 const lines = fs.readFileSync(candidatesFile, 'utf8').trim().split('\n').map((l) => l.split(' '));
 const request = {
@@ -22,26 +30,32 @@ const request = {
   columns: { string_ids: lines.map((l) => l[0]), utilities: lines.map((l) => Number(l[1])) },
 };
 
-function call(method, message, deadlineMs) {
+// Repeats what may be repeated while the deadline lasts.
+async function call(method, message, deadlineMs) {
   const deadline = Date.now() + deadlineMs;
-  return new Promise((resolve, reject) => {
-    const attempt = (wait) => client[method](message, { deadline }, (error, reply) => {
-      if (!error) return resolve(reply);
-      // Rerank is safe to repeat: it only adds a record. Nothing else is repeated blindly.
-      const pause = pauseOf(error, wait);
-      if (pause === null || Date.now() + pause >= deadline) return reject(error);
-      return setTimeout(() => attempt(wait * 2), pause);
-    });
-    attempt(5);
-  });
+  for (let repeats = 0; ; repeats += 1) {
+    try {
+      return await new Promise((resolve, reject) => {
+        const done = (error, reply) => (error ? reject(error) : resolve(reply));
+        client[method](message, metadata, { deadline }, done);
+      });
+    } catch (error) {
+      const wait = pause(error, repeats);
+      if (wait === null || Date.now() + wait >= deadline) throw error;
+      await sleep(wait);
+    }
+  }
 }
 
-// How long to wait before the next try, null where there must be none.
-function pauseOf(error, wait) {
-  if (REPEATED.includes(error.code)) return wait;
-  if (error.code !== grpc.status.RESOURCE_EXHAUSTED) return null;
-  const told = error.metadata.get('grpc-retry-pushback-ms'); // only when the server says when
-  return told.length ? Number(told[0]) : null;
+// Tells how long to wait before the next try, null where there must be none.
+function pause(error, repeats) {
+  // Rerank is safe to repeat: it only adds a record.
+  if (REPEATED.includes(error.code) && repeats < REPEATS_MAX) return BACKOFF_MS * 2 ** repeats;
+  if (error.code === grpc.status.RESOURCE_EXHAUSTED && repeats === 0) {
+    const [told] = error.metadata.get('grpc-retry-pushback-ms'); // once, when the server says when
+    return /^\d+$/.test(told) ? Number(told) : null;
+  }
+  return null;
 }
 
 const [name, , encoded] = splitKey(fs.readFileSync(keyFile, 'utf8'));
@@ -57,6 +71,14 @@ const publicKey = crypto.createPublicKey({
   format: 'der', type: 'spki',
 });
 let held = null; // the newest fallback slate
+
+// Runs beside the pages: none of them waits for it.
+async function keepFresh() {
+  for (;;) {
+    await refresh();
+    await sleep(FRESHEN_MS);
+  }
+}
 
 async function refresh() {
   try {
@@ -82,6 +104,7 @@ async function page() {
     const reply = await call('Rerank', request, DEADLINE_MS);
     return ['decided', ...reply.decision.placements.map((p) => p.id || '-')];
   } catch (error) {
+    console.error(error.message);
     if (held && Date.now() * 1000 < held.expires_us) {
       return ['fallback', ...held.slots.map((s) => s.id || '-')];
     }
@@ -90,13 +113,11 @@ async function page() {
 }
 
 (async () => {
-  await refresh();
+  keepFresh();
   const end = Date.now() + Number(seconds) * 1000;
-  let last = Date.now();
-  while (Date.now() < end) {
+  for (let begun = Date.now(); begun < end; begun = Date.now()) {
     console.log((await page()).join(' '));
-    if (Date.now() - last > 1000) { refresh(); last = Date.now(); }
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sleep(begun + PACE_MS - Date.now());
   }
   client.close();
   process.exit(0);

@@ -1,5 +1,6 @@
 """A feed service in Python: `client.py ADDRESS KEY_FILE CANDIDATES SECONDS`."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from ranker.client import Client
 from ranker.v1 import rerank_pb2 as pb
 
+PACE_S = 0.2
 address, key_file, candidates, seconds = sys.argv[1:]
 rows = [line.split() for line in Path(candidates).read_text(encoding="utf-8").splitlines()]
 columns = pb.CandidateColumns(
@@ -14,9 +16,12 @@ columns = pb.CandidateColumns(
 )
 request = pb.RerankRequest(surface="home", terminal="phone", slot_count=5, columns=columns)
 key = Path(key_file).read_text(encoding="utf-8")
-with Client(address, deadline_s=0.5, keys=(key,), refresh_s=1.0) as client:
+token = os.environ.get("TOKEN", "")  # under TLS alone
+with Client(address, token=token, deadline_s=0.5, keys=(key,), refresh_s=1.0) as client:
     until = time.monotonic() + float(seconds)
-    while time.monotonic() < until:
+    while (begun := time.monotonic()) < until:
         page = client.page(request)
         print(page.origin, *(slot.id or "-" for slot in page.slots), flush=True)
-        time.sleep(0.2)
+        if page.fault:
+            print(page.fault, file=sys.stderr, flush=True)
+        time.sleep(max(begun + PACE_S - time.monotonic(), 0))
