@@ -148,7 +148,7 @@ bench-peers: $(DEV_DEPS) $(COMPILED) .venv/peers.stamp ## measure what the field
 
 .venv/peers.stamp: loadtests/bench/against/peers.txt | $(DEV_DEPS)
 	$(BIN)/python -m venv .venv/peers
-	.venv/peers/bin/python -m pip --quiet --disable-pip-version-check --no-input install -r $<
+	.venv/peers/bin/python -m pip --quiet --disable-pip-version-check --no-input install --only-binary :all: -r $<
 	@touch $@
 
 .PHONY: test-engines

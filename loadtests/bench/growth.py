@@ -24,7 +24,16 @@ from constraints.verify import verify
 from loadtests.bench import machine
 from loadtests.bench.figures import WARM_UPS, Figure, in_turn, show
 from loadtests.bench.rules import Fixed, law
-from loadtests.bench.titles import CANDIDATES, DAY, NOW_US, SLOTS, TEXT_CHARS, Served, as_texts
+from loadtests.bench.titles import (
+    CANDIDATES,
+    DAY,
+    NOW_US,
+    SLOTS,
+    TEXT_CHARS,
+    Served,
+    as_texts,
+    request,
+)
 from ranker.facts.id_index import IdIndex
 from ranker.serving.service import RerankService
 
@@ -34,6 +43,9 @@ LAPS: Final = 400  # pages a variant, each asked for once: hardly a row is in a 
 REQUESTS: Final = 1_000
 SHOWN: Final = 5  # of the first requests, one by one
 FLAT: Final = 1.2
+REQUEST: Final = "request in process, {}: p50"
+CANDIDATE_COUNTS: Final = (125, 500, 2_000)  # for SLOTS slots
+SLOT_COUNTS: Final = (5, 20, 50)  # of CANDIDATES candidates
 
 
 def main(words: list[str] | None = None) -> int:
@@ -45,6 +57,8 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--titles", type=int, default=LARGE, help="of the large catalogue")
     parser.add_argument("--laps", type=int, default=LAPS, metavar="N", help="pages a variant")
     parser.add_argument("--requests", type=int, default=REQUESTS, help="first ones of a process")
+    named = {step.__name__.removeprefix("of_"): step for step in STEPS}
+    parser.add_argument("--steps", nargs="+", choices=named, default=[*named], help="only these")
     parser.add_argument("--json", action="store_true", help="print one JSON object, no tables")
     asked = parser.parse_args(words)
     if asked.titles < SMALL or asked.laps < 1 or asked.requests < SHOWN:
@@ -52,12 +66,11 @@ def main(words: list[str] | None = None) -> int:
     figures: list[Figure] = []
     console = Console(stderr=True)
     with TemporaryDirectory(prefix="growth-") as name:
-        for step in STEPS:
-            told = step.__name__.replace("_", " ")
-            with console.status(f"measuring growth {told}"):
-                folder = Path(name) / step.__name__
+        for told in asked.steps:
+            with console.status(f"measuring growth of {told.replace('_', ' ')}"):
+                folder = Path(name) / told
                 folder.mkdir()
-                figures += step(folder, asked)
+                figures += named[told](folder, asked)
     if asked.json:
         print(json.dumps([figure.as_json() for figure in figures], indent=1))
     else:
@@ -104,10 +117,9 @@ def of_catalogue(folder: Path, asked: argparse.Namespace) -> list[Figure]:
     for what, p50 in (("id join", join_p50), ("gather", gather_p50)):
         told = f"{what} of {CANDIDATES}: p50"
         figures += [Figure(f"{told}, {names[key]}", p50[key], "µs") for key in sizes]
-    told = f"request in process, {CANDIDATES} for {SLOTS}: p50"
-    figures += [Figure(f"{told}, {names[key]}", request_p50[key], "µs") for key in sizes]
+    figures += [Figure(REQUEST.format(names[key]), request_p50[key], "µs") for key in sizes]
     ratio = request_p50["large"] / request_p50["small"]
-    return [*figures, Figure(f"{told}, large to small", ratio, "×", most=FLAT)]
+    return [*figures, Figure(REQUEST.format("large to small"), ratio, "×", most=FLAT)]
 
 
 def _weights(large: Served, name: str, laps: int) -> list[Figure]:
@@ -164,6 +176,24 @@ def _join_and_gather(
     return join, gather
 
 
+def of_pages(folder: Path, asked: argparse.Namespace) -> list[Figure]:
+    """Compare pages of few and of many candidates, and of few and many slots."""
+    served, rng = Served.lay_out(folder, SMALL), np.random.default_rng(6)
+    cells = [(count, SLOTS) for count in CANDIDATE_COUNTS]
+    cells += [(CANDIDATES, slots) for slots in SLOT_COUNTS if slots != SLOTS]
+    calls = {}
+    for count, slots in cells:
+        drawn = (rng.choice(served.ids, count, replace=False) for _ in range(asked.laps + WARM_UPS))
+        calls[of_cell(count, slots)] = _asking(served, [request(rng, ids, slots) for ids in drawn])
+    p50 = in_turn(calls, asked.laps)
+    return [Figure(REQUEST.format(name), p50[name], "µs") for name in calls]
+
+
+def of_cell(candidates: int, slots: int) -> str:
+    """Name a page by its size."""
+    return f"{candidates:,} candidates for {slots} slots"
+
+
 def of_rules(folder: Path, asked: argparse.Namespace) -> list[Figure]:
     """Compare pages under few rules and under many, row-wise ones and ones about whole pages."""
     shipped = Served.lay_out(folder, SMALL)
@@ -188,7 +218,7 @@ def of_rules(folder: Path, asked: argparse.Namespace) -> list[Figure]:
     row_wise = p50["50 row-wise rules"] / p50["5 row-wise rules"]
     page_wise = p50["40 page rules"] / p50["5 page rules"]
     return [
-        *(Figure(f"request in process, {name}: p50", p50[name], "µs") for name in served),
+        *(Figure(REQUEST.format(name), p50[name], "µs") for name in served),
         Figure("row-wise rules, 50 to 5", row_wise, "×", most=FLAT),
         Figure("page rules, 40 to 5 (8 × is linear)", page_wise, "×", most=8),
         *(
@@ -220,7 +250,7 @@ def _page() -> Page:
     return Page("home", "phone", DAY, SLOTS, first_screen_slots=6)
 
 
-STEPS: Final = (of_first_requests, of_threads, of_catalogue, of_rules)
+STEPS: Final = (of_first_requests, of_threads, of_catalogue, of_pages, of_rules)
 
 
 if __name__ == "__main__":

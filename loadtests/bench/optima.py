@@ -27,6 +27,7 @@ _ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = _ROOT / ".slotwarden" / "oracle"
 DATA: Final = _ROOT.parent / "shared" / "data"
 Draw = Callable[[str, Cell, int], BenchPage]
+PATIENT_S: Final = 60.0  # of an optimum
 FAMILIES: Final = {"tuning": 1000, "unseen": 7_000_000}  # the first seed of each
 
 
@@ -70,7 +71,10 @@ def known(regime: str, cell: Cell, family: str) -> dict[int, tuple[str, Optimum]
 def optima(
     regime: str, cell: Cell, family: str, count: int, seconds: float, draw: Draw = page
 ) -> Iterator[tuple[int, BenchPage, Optimum]]:
-    """Yield (seed, page, optimum) of the first of a family; compute and keep what is missing."""
+    """Yield (seed, page, optimum) of the first of a family; compute and keep what is missing.
+
+    What a shorter run than PATIENT_S could not prove is not kept: a longer one may.
+    """
     held = known(regime, cell, family)
     for seed in range(FAMILIES[family], FAMILIES[family] + count):
         drawn = draw(regime, cell, seed)
@@ -78,7 +82,8 @@ def optima(
         of, best = held.get(seed, ("", None))
         if best is None or of != now:
             best = optimum(drawn.tables, seconds)
-            _keep(_path(regime, cell, family), seed, now, best)
+            if best.is_proved or seconds >= PATIENT_S:
+                _keep(_path(regime, cell, family), seed, now, best)
         yield seed, drawn, best
 
 
@@ -100,7 +105,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--pages", type=int, default=100, help="a regime and cell")
     parser.add_argument("--small-pages", type=int, help=f"with {SMALL}; as --pages if not given")
     parser.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="the public data")
-    parser.add_argument("--seconds", type=float, default=60.0, help="limit a page")
+    parser.add_argument("--seconds", type=float, default=PATIENT_S, help="limit a page")
     asked = parser.parse_args(words)
     small = asked.small_pages or asked.pages
     console = Console(stderr=True)

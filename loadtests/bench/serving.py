@@ -42,6 +42,8 @@ LAP_S: Final = 3.0
 SHARE: Final = 0.6  # of the capacity, for the ratio of the log
 Kind = Literal["echo", "fast", "default", "unlogged"]
 BARS: Final[dict[Kind, float]] = {"fast": 2.0, "default": 3.0}
+P99_BARS: Final[dict[Kind, float | None]] = {"fast": None, "default": 3.0}
+TO_ECHO: Final = "{}, × echo's {}"
 KINDS: Final[tuple[Kind, ...]] = ("echo", "fast", "default", "unlogged")
 
 
@@ -218,9 +220,10 @@ def _in_turn(targets: dict[Kind, Target], pages: list[bytes], laps: int) -> Iter
     for kind, bar in BARS.items():
         yield Figure(f"{kind}, p50", p50[kind], "ms")
         ratio = p50[kind] / p50["echo"]
-        yield Figure(f"{kind}, × echo's p50", ratio, "", most=bar)
-    yield Figure("default, p99", p99["default"], "ms")
-    yield Figure("default, × echo's p99", p99["default"] / p99["echo"], "", most=3.0)
+        yield Figure(TO_ECHO.format(kind, "p50"), ratio, "", most=bar)
+    for kind, most in P99_BARS.items():
+        yield Figure(f"{kind}, p99", p99[kind], "ms")
+        yield Figure(TO_ECHO.format(kind, "p99"), p99[kind] / p99["echo"], "", most=most)
 
 
 def _capacity(targets: dict[Kind, Target], pages: list[bytes]) -> Iterator[Figure]:
