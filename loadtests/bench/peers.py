@@ -15,6 +15,7 @@ import pyversity
 from loadtests.bench.lay import IntArray
 from loadtests.bench.pages import BenchPage
 
+STRATEGIES: Final = ("mmr", "msd", "dpp", "ssd")  # of pyversity
 Method = Callable[[BenchPage], IntArray]
 _compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True)
 
@@ -80,5 +81,5 @@ def _diversify(strategy: str) -> Method:
 
 PEERS: Final[dict[str, Method]] = {
     "window-greedy": window_greedy,
-    **{name: _diversify(name) for name in ("mmr", "msd", "dpp", "ssd")},
+    **{name: _diversify(name) for name in STRATEGIES},
 }

@@ -6,10 +6,12 @@ where somebody is better than the best; speed is told, and fails nothing. Nothin
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,10 +23,11 @@ from loadtests.bench.against import eligible, slates
 from loadtests.bench.against.tables import OURS, text, write
 from loadtests.bench.measure import Outcome
 from loadtests.bench.pages import REGIMES
-from loadtests.bench.peers import PEERS
+from loadtests.bench.peers import PEERS, STRATEGIES
 
 GROWS: Final = ("catalogue", "pages", "rules")
 LAPS_OF_GROWTH: Final = 100
+BUSY: Final = 0.5 * (os.cpu_count() or 1)  # load before anything is measured
 
 
 def main(words: list[str] | None = None) -> int:
@@ -44,6 +47,9 @@ def main(words: list[str] | None = None) -> int:
         parser.error("--pages: at least 2")
     if not asked.python.exists():
         parser.error(f"--python: there is no {asked.python}; `make bench-peers` installs the peers")
+    if os.getloadavg()[0] > BUSY:
+        told_of = f"the machine is busy (load {os.getloadavg()[0]:.1f}): mistrust times and CP-SAT"
+        print(told_of, file=sys.stderr)
     faults: list[str] = []
     told: dict[str, Any] = {"slates": _slates(asked, faults)}
     told["eligible"] = _eligible(asked, faults)
@@ -73,7 +79,8 @@ def _slates(asked: argparse.Namespace, faults: list[str]) -> dict[str, Any]:
         "pages": asked.pages,
         "proved": sum(one.optimum.is_proved for one in known),
         "methods": {
-            method: _method([one for one in found if one.method == method], bounds)
+            method: {"version": _version(method, asked.python)}
+            | _method([one for one in found if one.method == method], bounds)
             for method in methods
         },
     }
@@ -92,6 +99,15 @@ def _method(found: Sequence[Outcome], bounds: dict[slates.Key, int]) -> dict[str
         "p50_us": float(np.percentile(micros, 50)),
         "p99_us": float(np.percentile(micros, 99)),
     }
+
+
+def _version(method: str, python: Path) -> str:
+    """Return package and version of a peer, empty for what stands in this project."""
+    if method == slates.CPSAT:
+        code = "import importlib.metadata as m; print(m.version('ortools'), end='')"
+        told = subprocess.run([python, "-c", code], stdout=subprocess.PIPE, check=True)
+        return f"ortools {told.stdout.decode()}"
+    return f"pyversity {version('pyversity')}" if method in STRATEGIES else ""
 
 
 def _eligible(asked: argparse.Namespace, faults: list[str]) -> dict[str, Any]:

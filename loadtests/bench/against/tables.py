@@ -8,6 +8,7 @@ from typing import Any, Final
 from loadtests.bench.against import eligible, slates
 from loadtests.bench.growth import CANDIDATE_COUNTS, REQUEST, SLOT_COUNTS, SMALL, of_cell
 from loadtests.bench.pages import REGIMES
+from loadtests.bench.peers import STRATEGIES
 from loadtests.bench.serving import TO_ECHO
 from loadtests.bench.titles import CANDIDATES, SLOTS
 
@@ -16,8 +17,8 @@ OURS: Final = ("fast", "default")
 NAMES: Final = {
     **{mode: f"**`{mode}`**" for mode in OURS},
     "window-greedy": "window-greedy, as in PAI-Rec",
-    **{name: f"{name.upper()} (pyversity)" for name in ("mmr", "msd", "dpp", "ssd")},
-    slates.CPSAT: f"CP-SAT (OR-tools), {slates.CPSAT_S:g} s on two cores",
+    **{name: name.upper() for name in STRATEGIES},
+    slates.CPSAT: f"CP-SAT, {slates.CPSAT_S:g} s on two cores",
     "ours": "**ours**, compiled ahead",
     "ours, at once": "ours, facts sent along",
 }
@@ -64,7 +65,7 @@ def _slates(told: Mapping[str, Any]) -> str:
         worth = _each(one["utility"], 1)
         rows.append(
             (
-                NAMES[name],
+                _named(name, one),
                 _each(one["broken"], 0),
                 _each(one["lost"], 0),
                 f"({worth})" if any(one["broken"].values()) else worth,
@@ -78,6 +79,11 @@ def _slates(told: Mapping[str, Any]) -> str:
         "a page it loses is one it has no slate for in time."
     )
     return f"{_table(head, rows)}\n\n{note}"
+
+
+def _named(name: str, one: Mapping[str, Any]) -> str:
+    label = NAMES.get(name, name)
+    return f"{label} ({one['version']})" if one["version"] else label
 
 
 def _ratio(value: float) -> str:
@@ -100,9 +106,10 @@ def _eligible(told: Mapping[str, Any]) -> str:
     )
     base, rows = told["ours"]["p50_us"], []
     for name, one in told.items():
-        label = NAMES.get(name) or f"{name} ({one['version']})"
         once = f"{one['once_us']:,.1f}" if one["once_us"] else "–"
-        rows.append((label, f"{one['p50_us']:,.0f}", _ratio(one["p50_us"] / base), once))
+        rows.append(
+            (_named(name, one), f"{one['p50_us']:,.0f}", _ratio(one["p50_us"] / base), once)
+        )
     note = (
         "All agree on every candidate. Ours gathers groups and weights and sorts in that time, "
         "too. The others have rules compiled and the facts of all titles loaded ahead."
