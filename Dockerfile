@@ -36,6 +36,6 @@ USER 10001:10001
 WORKDIR /var/lib/slotwarden
 VOLUME /var/lib/slotwarden
 EXPOSE 50051 9464
-HEALTHCHECK --interval=10s --timeout=4s --start-period=60s CMD ["slotwarden", "health"]
+HEALTHCHECK --interval=10s --timeout=4s --start-period=60s CMD ["python", "-P", "-m", "ranker.probe"]
 ENTRYPOINT ["slotwarden"]
 CMD ["serve"]

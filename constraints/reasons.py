@@ -54,7 +54,6 @@ class Reasons:
         self._class_of, self._label = steering.class_of.data, steering.group_label.data
         self._start, self._group_of = program.group_start.data, program.group_of.data
         self._family, self._occupied = steering.group_family.data, program.occupied.data
-        self._has_floors = any(span.least for family in steering.asked.spans for span in family)
         self._noted = steering.asked.noted
         self._keepers = self._find_keepers()
         self._standing: dict[int, int] = {}  # group → positions of its members on this page
@@ -100,10 +99,8 @@ class Reasons:
     def own(self, candidate: int) -> tuple[Reason, ...]:
         """List the rules that pinned, weighed, sank or floored a candidate on the page."""
         because, slot = self._because(candidate), self.slot_of[candidate]
-        pins: tuple[Reason, ...] = ()
-        if self.steering.home is not None and self.home_of(candidate) == slot:
-            pins = self.pinned_at(candidate, slot)
-        floors = self._floors(candidate, slot) if self._has_floors else ()
+        pins = self.pinned_at(candidate, slot) if self.home_of(candidate) == slot else ()
+        floors = self._floors(candidate, slot)
         if floors and self._overtakes(candidate, slot):
             served = [Reason(rule.id, Cause.FLOOR, source=rule.source) for rule in floors]
             return (*pins, *because.weights, *because.sinks, *served)

@@ -12,6 +12,7 @@ from ranker.v1.rerank_pb2_grpc import RerankServiceStub
 
 Reply: TypeAlias = dict[str, Any]
 
+METHOD: Final = "/ranker.v1.RerankService/Rerank"
 TIMEOUT_S: Final = 30.0
 SERVER_US: Final = "slotwarden-server-us"
 """Trailing metadata: microseconds a call was in the server."""

@@ -6,11 +6,12 @@ there at the peak, and a day takes `--day` seconds.
 
 import math
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any, Final
 
 from locust import LoadTestShape, events
 
-from loadtests.traffic import DATA, hours_of
+from loadtests.traffic import hours_of
 
 HOURS: Final = 24
 SPAWN_RATE: Final = 200.0
@@ -24,14 +25,15 @@ def _arguments(parser: ArgumentParser) -> None:
 class EveningPeak(LoadTestShape):
     """Users as there are callers at each hour of a day; see `hours_of`."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        shares = hours_of(DATA)
-        self._shares = [share / max(shares) for share in shares]
+    _shares: tuple[float, ...] = ()
 
     def tick(self) -> tuple[int, float] | None:
         """Return how many users there are now, between those of two hours."""
-        asked: Any = self.runner.environment.parsed_options if self.runner else None
+        runner: Any = self.runner
+        asked = runner.environment.parsed_options
+        if not self._shares:
+            shares = hours_of(Path(asked.data))
+            self._shares = tuple(share / max(shares) for share in shares)
         place = self.get_run_time() / asked.day * HOURS
         if place >= HOURS:
             return None

@@ -20,9 +20,9 @@ import numpy as np
 from rich.progress import track
 
 from loadtests.bench.figures import Figure, show
+from loadtests.client import METHOD
 from loadtests.process import sample_page, serving
 
-METHOD: Final = "/ranker.v1.RerankService/Rerank"
 IDLE: Final = 1_000  # connections that say nothing
 SLOW: Final = 50  # connections that send a byte now and then
 LAP_S: Final = 3.0

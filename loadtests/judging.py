@@ -9,10 +9,16 @@ import pickle
 import sys
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
+from loadtests.client import to_dict
 from loadtests.pages import Page
+from loadtests.progress import progress
+from loadtests.run import judge_all
+from loadtests.traffic import traffic
+from ranker.v1.rerank_pb2 import RerankResponse
 
 EXAMPLES_MAX: Final = 20  # LIMIT: faults told in words
 _CHUNK: Final = 2_000  # replies read at once
@@ -39,15 +45,20 @@ class Spool:
 
     Args:
         stream: where they are written.
+        count, seed, data: of the traffic, see `traffic`.
+
+    Attributes:
+        kept: how many.
     """
 
     def __init__(self, stream: IO[bytes], count: int, seed: int, data: Path) -> None:
-        self._stream = stream
+        self._stream, self.kept = stream, 0
         pickle.dump((count, seed, str(data)), stream)
 
     def add(self, page: Page, reply: bytes) -> None:
         """Keep a page and the bytes of its reply."""
         pickle.dump((page, reply), self._stream)
+        self.kept += 1
 
 
 def judged(path: Path) -> Told:
@@ -72,9 +83,6 @@ def judged(path: Path) -> Told:
 
 
 def _read(stream: IO[bytes]) -> Iterator[tuple[Page, Any]]:
-    from loadtests.client import to_dict
-    from ranker.v1.rerank_pb2 import RerankResponse
-
     while True:
         try:
             page, reply = pickle.load(stream)
@@ -85,12 +93,6 @@ def _read(stream: IO[bytes]) -> Iterator[tuple[Page, Any]]:
 
 def main() -> int:
     """Judge, and print what was found as JSON."""
-    from itertools import islice
-
-    from loadtests.realpages import progress
-    from loadtests.run import judge_all
-    from loadtests.traffic import traffic
-
     os.sched_setaffinity(0, range(os.cpu_count() or 1))  # the load is over
     count = unlawful = untrue = 0
     examples: list[str] = []
@@ -99,7 +101,7 @@ def main() -> int:
         pages, seed, data = pickle.load(stream)
         source = traffic(pages, seed, Path(data))
         replies = _read(stream)
-        with progress("judging", None) as tick:
+        with progress("judging") as tick:
             while chunk := list(islice(replies, _CHUNK)):
                 verdicts = judge_all(chunk, source.ledger, source.law, tick)
                 for (page, _), verdict in zip(chunk, verdicts, strict=True):

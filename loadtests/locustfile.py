@@ -18,7 +18,7 @@ from locust import User, events, tag, task
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from loadtests.client import SERVER_US, shown_ids, to_dict, to_message
+from loadtests.client import METHOD, SERVER_US, shown_ids, to_dict, to_message
 from loadtests.judging import Spool, Told, judged
 from loadtests.pages import Page, follow
 from loadtests.slo import SHIPPED, breaches, read_slo
@@ -27,7 +27,6 @@ from ranker.v1.rerank_pb2 import RerankResponse
 
 grpc_gevent.init_gevent()  # before any channel
 
-METHOD: Final = "/ranker.v1.RerankService/Rerank"
 KIND: Final = "gRPC"
 JUDGE_S_MAX: Final = 3_600.0  # LIMIT: of all judging; what was not judged by then was not lawful
 ROWS: Final = {
@@ -49,6 +48,7 @@ class _Run:
         file: of the spool.
         told: what the judges of all processes found.
         under_way: calls that will be kept.
+        users: that all processes have together.
     """
 
     traffic: Traffic
@@ -56,6 +56,7 @@ class _Run:
     file: Any
     told: list[Told]
     under_way = 0
+    users = 0
 
 
 @events.init_command_line_parser.add_listener
@@ -68,7 +69,6 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--slo", default=str(SHIPPED), help="objectives, TOML")
     parser.add_argument("--echo", default="", help="address of an echo: what gRPC alone costs")
     parser.add_argument("--figures", default="", help="write what was measured here, JSON")
-    parser.add_argument("--expect-rate", type=float, default=0.0, help="calls a second asked for")
 
 
 @events.init.add_listener
@@ -96,6 +96,11 @@ def _begin(environment: Environment, **_: Any) -> None:
         _Run.spool = Spool(_Run.file, asked.pages, asked.seed, Path(asked.data))
 
 
+@events.spawning_complete.add_listener
+def _count_users(user_count: int, **_: Any) -> None:
+    _Run.users = user_count
+
+
 @events.test_stopping.add_listener
 def _have_judged(environment: Environment, **_: Any) -> None:
     """Have all replies judged; each is a row of the report, and a failure if it is not lawful."""
@@ -107,6 +112,8 @@ def _have_judged(environment: Environment, **_: Any) -> None:
     runner.send_message("judge")
     while len(_Run.told) < processes and time.perf_counter() < begun_s + JUDGE_S_MAX:
         time.sleep(0.05)
+    for _missing in range(processes - len(_Run.told)):
+        _report(environment, "judge", "lawful", 0.0, 0, _UnlawfulError("was not judged"))
     spent_ms = (time.perf_counter() - begun_s) * 1e3
     for told in _Run.told:
         for name, faults in (("lawful", told.unlawful), ("true", told.untrue)):
@@ -119,11 +126,17 @@ def _have_judged(environment: Environment, **_: Any) -> None:
 
 def _judge(environment: Environment, msg: Any, **_: Any) -> None:
     """Judge what this process was answered, and tell."""
-    _Run.spool = None
+    spool, _Run.spool = _Run.spool, None
+    assert spool is not None, "INVARIANT: a test has begun"
     while _Run.under_way:
         time.sleep(0.01)
     _Run.file.flush()
-    told = judged(Path(_Run.file.name))
+    try:
+        told = judged(Path(_Run.file.name))
+        if told.judged != spool.kept:
+            raise ValueError(f"{told.judged} of {spool.kept} replies")
+    except (RuntimeError, ValueError, OSError) as error:
+        told = Told(spool.kept, spool.kept, spool.kept, [f"not all was judged: {error}"])
     _Run.file.close()
     runner: Any = environment.runner
     runner.send_message("judged", told._asdict())
@@ -139,8 +152,10 @@ def _hold(environment: Environment, **_: Any) -> None:
     if isinstance(environment.runner, WorkerRunner):
         return
     asked: Any = environment.parsed_options
-    measured = _measured(environment, asked.expect_rate)
-    found = list(breaches(read_slo(Path(asked.slo)), measured))
+    slo, measured = read_slo(Path(asked.slo)), _measured(environment)
+    if environment.shape_class is not None:
+        slo.pop("load", None)  # users come and go: nobody asked for a rate
+    found = list(breaches(slo, measured))
     for one in found:
         print(f"not kept: {one}", file=sys.stderr)
     if asked.figures:
@@ -148,7 +163,8 @@ def _hold(environment: Environment, **_: Any) -> None:
     environment.process_exit_code = 1 if found else 0
 
 
-def _measured(environment: Environment, expected: float) -> dict[str, dict[str, float]]:
+def _measured(environment: Environment) -> dict[str, dict[str, float]]:
+    asked: Any = environment.parsed_options
     told: dict[str, dict[str, float]] = {}
     for name, row in ROWS.items():
         entry = environment.stats.entries.get(row)
@@ -161,10 +177,9 @@ def _measured(environment: Environment, expected: float) -> dict[str, dict[str, 
             }
     calls = environment.stats.get("Rerank", KIND)
     seconds = (calls.last_request_timestamp or calls.start_time) - calls.start_time
-    if expected and seconds:
-        told["load"] = {"sent_share": calls.num_requests / seconds / expected}
-    elif seconds:
-        told["load"] = {"sent_share": 1.0}
+    due = (_Run.users - bool(asked.echo)) * asked.user_rate  # one of them calls the echo
+    if seconds and due > 0:
+        told["load"] = {"sent_share": calls.num_requests / seconds / due}
     return told
 
 

@@ -14,24 +14,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Final
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from loadtests import serving
 from loadtests.client import Client
 from loadtests.data import missing, read
 from loadtests.judge import SHANGHAI
 from loadtests.pages import DATA_SETS, Pages
+from loadtests.progress import progress
 from loadtests.report import Summary, as_json, print_table, summarise
-from loadtests.run import Books, Tick, ask, judge_all
+from loadtests.run import Books, ask, judge_all
 from loadtests.seeding import Registry, register
 from loadtests.statute import Law, Ledger
-
-ROOT: Final = Path(__file__).parents[1]
-DATA: Final = ROOT.parent / "shared" / "data"
-POLICIES: Final = ROOT / "constraints" / "policies"
+from loadtests.traffic import DATA, POLICIES
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -127,16 +121,6 @@ def _server(
         return
     with serving.own_server(registry, policies, asked.solver) as server:
         yield server
-
-
-@contextmanager
-def progress(what: str, total: int | None) -> Iterator[Tick]:
-    """Show a bar on standard error, when that is a terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)
 
 
 if __name__ == "__main__":

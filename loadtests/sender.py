@@ -14,9 +14,8 @@ from typing import Any, Final
 
 import grpc
 
-from loadtests.client import SERVER_US
+from loadtests.client import METHOD, SERVER_US
 
-METHOD: Final = "/ranker.v1.RerankService/Rerank"
 OPEN_MAX: Final = 4_000  # LIMIT: calls under way at once; what is due beyond counts as not sent
 CHANNELS: Final = 4
 

@@ -16,11 +16,11 @@ import numpy as np
 from rich.progress import track
 
 from loadtests.bench.figures import Figure, show
+from loadtests.client import METHOD
 from loadtests.process import Served, sample_page, serving
 from ranker.v1 import exposure_pb2
 from ranker.v1 import rerank_pb2 as pb
 
-METHOD: Final = "/ranker.v1.RerankService/Rerank"
 REPORT: Final = "/ranker.v1.ExposureService/Report"
 LOOK_S: Final = 5.0
 WARM_SHARE: Final = 0.2  # of the time, before memory is looked at

@@ -12,6 +12,7 @@ from constraints.effects import Duty
 from loadtests.client import to_message
 from loadtests.process import serving
 from loadtests.traffic import traffic
+from ranker.audit import records
 from ranker.serving import wire
 from ranker.v1 import decision_pb2, log_pb2
 from ranker.v1 import rerank_pb2 as pb
@@ -101,3 +102,20 @@ def test_a_record_holds_the_decision_that_was_answered(tmp_path: Path) -> None:
     assert stored.envelope.empty_count == len(told.empty_slots)
     assert stored.envelope.blocked_count == told.blocked_count
     assert states[1] == decision_pb2.SLOT_STATE_RESERVED
+
+
+def test_whatever_writes_a_decision_is_part_of_the_engine() -> None:
+    """A decision that comes out otherwise is told from one that other code wrote."""
+    import ast
+
+    folder = Path(records.__file__).parents[1] / "serving"
+    known = {name for place, names in records._DECIDING if place == folder for name in names}
+    for name in known:
+        for node in ast.walk(ast.parse((folder / name).read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "ranker.serving":
+                assert {f"{one.name}.py" for one in node.names} <= known | {"page_token.py"}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+                "ranker.serving."
+            ):
+                module = f"{str(node.module).rpartition('.')[2]}.py"
+                assert module in known | {"page_token.py"}

@@ -32,9 +32,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-def locust(address: str, slo: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = [*LOCUST, "-H", address, "-u", "10", "-r", "10", "-t", "5s", "--only-summary"]
-    command += ["--data", str(NOWHERE), "--pages", "50", "--user-rate", "2", "--slo", str(slo)]
+def locust(
+    address: str, slo: Path, *words: str, file: str = "loadtests/locustfile.py"
+) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "locust", "-f", file, "--headless", "-H", address]
+    command += ["-u", "10", "-r", "10", "-t", "5s", "--only-summary", "--data", str(NOWHERE)]
+    command += ["--pages", "50", "--user-rate", "2", "--slo", str(slo)]
     return subprocess.run(
         [*command, *words], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
@@ -87,6 +90,38 @@ def test_planted_unlawfulness_ends_with_1(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert "not kept: lawful.failed_share" in done.stderr
     assert "first-screen-licence" in done.stderr
+
+
+OWN_PAGES = """
+from pathlib import Path
+from loadtests import judging, locustfile as base
+
+
+class FirstPageAlone(base.RerankUser):
+    def next_page(self):
+        return base._Run.traffic.pages[0]
+
+
+if {fails}:
+    judging.sys.executable = "/bin/false"
+"""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_own_pages_are_sent_and_a_judge_that_fails_lets_nothing_pass(
+    server: Served, tmp_path: Path, fails: bool
+) -> None:
+    slo, figures, mine = tmp_path / "slo.toml", tmp_path / "figures.json", tmp_path / "mine.py"
+    slo.write_text(EASY, "utf-8")
+    mine.write_text(OWN_PAGES.format(fails=fails), "utf-8")
+    words = ["--tags", "first", "--figures", str(figures)]
+    done = locust(server.address, slo, *words, file=str(mine))
+    assert done.returncode == fails, done.stderr
+    told = json.loads(figures.read_text("utf-8"))
+    assert told["lawful"]["calls"] == told["rerank"]["calls"] >= 40
+    assert told["lawful"]["failed_share"] == fails
+    assert told["load"]["sent_share"] == pytest.approx(1, abs=0.5)
+    assert ("not kept: lawful.failed_share" in done.stderr) == fails
 
 
 def test_workers_of_a_distributed_run_tell_what_they_judged(server: Served, tmp_path: Path) -> None:

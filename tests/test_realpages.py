@@ -12,10 +12,11 @@ from loadtests.case import EMPTY
 from loadtests.data import missing, read
 from loadtests.judge import Judge, Verdict
 from loadtests.pages import Pages
-from loadtests.realpages import DATA, ROOT, main, measure
+from loadtests.realpages import main, measure
 from loadtests.report import Summary
 from loadtests.seeding import register
 from loadtests.statute import Law, Ledger
+from loadtests.traffic import DATA, ROOT
 from tests import make
 from tests.honest import honest_reply, reason
 

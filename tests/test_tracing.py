@@ -67,6 +67,16 @@ def test_a_call_nobody_samples_leaves_no_span(traced: tuple[Served, Any]) -> Non
     assert not exporter.get_finished_spans()
 
 
+@pytest.mark.parametrize("parent", ["", "garbage", "00-0-0-01", "x" * 8_000])
+def test_a_parent_that_cannot_be_read_holds_up_nothing(
+    traced: tuple[Served, Any], parent: str
+) -> None:
+    app, exporter = traced
+    data, metadata = request().SerializeToString(), (("traceparent", parent),)
+    assert app.channel.unary_unary(METHOD)(data, timeout=10, metadata=metadata)
+    assert not exporter.get_finished_spans()
+
+
 def test_a_refused_call_ends_its_span(traced: tuple[Served, Any]) -> None:
     app, exporter = traced
     with pytest.raises(grpc.RpcError):

@@ -26,7 +26,6 @@ from ranker.serving.wire import (
     sized,
     tag,
     text,
-    varint,
 )
 from ranker.v1 import decision_pb2 as out
 
@@ -126,7 +125,6 @@ class _Bytes:
         self.offered = len(asked.ids) - asked.joined
         self.rules = _rules_of(policy)
         self.named: set[tuple[str, str]] = set()
-        self.named_together: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
 
     def _id(self, candidate: int) -> bytes:
         """Write a candidate's id, its head left out."""
@@ -178,17 +176,14 @@ class _Bytes:
 
     def blocked(self, head: bytes, blocked: Sequence[Blocked]) -> list[bytes]:
         """Write who may stand nowhere; many are there for the same reasons."""
-        candidate, key, ids, found = _BLOCKED["candidate"], _BLOCKED["id"], self.ids, list[bytes]()
-        known: dict[tuple[int, int], bytes] = {}
-        for place, rule_ids, sources in blocked:
+        of, found, known = _BLOCKED, list[bytes](), dict[tuple[int, int], bytes]()
+        for candidate, rule_ids, sources in blocked:
             same = id(rule_ids), id(sources)  # those of a class are the same objects
             if same not in known:
-                self.named_together.add((rule_ids, sources))
+                self.named.update(zip(rule_ids, sources, strict=True))
                 known[same] = _rules(rule_ids, sources)
-            told = str(ids[place]).encode()
-            first = candidate + varint(place) if place else b""
-            whole = first + key + SMALL[len(told)] + told + known[same]
-            found += (head, varint(len(whole)), whole)
+            who = number(of["candidate"], candidate) + of["id"] + self._id(candidate)
+            found.append(sized(head, who + known[same]))
         return found
 
     def void_pin(self, pin: Pin) -> bytes:
@@ -235,8 +230,6 @@ class _Bytes:
 
     def citations(self) -> bytes:
         """Write every rule named so far with each row of the law it was named for."""
-        for rule_ids, sources in self.named_together:
-            self.named.update(zip(rule_ids, sources, strict=True))
         return b"".join([_cited(self.policy, *one) for one in _known(self.named, self.rules)])
 
 
@@ -298,24 +291,20 @@ class Writer:
     """Writes reasons as messages, and collects the rules they name with their sources."""
 
     def __init__(self, asked: Asked, policy: Policy, themes: Sequence[str]) -> None:
-        self.asked, self.themes = asked, themes
-        self.policy, self.rules = policy, _rules_of(policy)
-        self._named: set[tuple[str, str]] = set()
+        self._bytes = _Bytes(asked, policy, themes)
 
     def cite(self, rule_id: str) -> None:
         """Note that a rule is named."""
-        self._named.add((rule_id, ""))
+        self._bytes.named.add((rule_id, ""))
 
     def reasons(self, reasons: Iterable[Reason]) -> list[out.Reason]:
         """Write reasons."""
-        writer = _Bytes(self.asked, self.policy, self.themes)
-        raw = writer.reasons(_MOVE["reasons"], reasons)
-        self._named |= writer.named
+        raw = self._bytes.reasons(_MOVE["reasons"], reasons)
         return list(out.Move.FromString(raw).reasons)
 
     def citations(self) -> list[out.Citation]:
         """Write every rule named so far with each row of the law it was named for."""
-        return [_citation(self.policy, *one) for one in _known(self._named, self.rules)]
+        return list(out.Decision.FromString(self._bytes.citations()).citations)
 
 
 @lru_cache(4)

@@ -9,21 +9,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from loadtests.bench.against import eligible, slates
 from loadtests.bench.against.tables import OURS, text, write
 from loadtests.bench.measure import Outcome
 from loadtests.bench.pages import REGIMES
 from loadtests.bench.peers import PEERS, STRATEGIES
+from loadtests.progress import progress
 
 GROWS: Final = ("catalogue", "pages", "rules")
 LAPS_OF_GROWTH: Final = 100
@@ -66,10 +64,10 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _slates(asked: argparse.Namespace, faults: list[str]) -> dict[str, Any]:
-    with _progress("slates of the engine and of peers", len(REGIMES) * asked.pages) as tick:
+    with progress("slates of the engine and of peers", len(REGIMES) * asked.pages) as tick:
         found = slates.outcomes(asked.pages, tick)
     known = [one for one in found if one.method == "default"]
-    with _progress("slates of CP-SAT", len(known)) as tick:
+    with progress("slates of CP-SAT", len(known)) as tick:
         solved = list(slates.cpsat(asked.python, known, tick))
     bounds = {(one.regime, one.seed): bound for one, bound in solved}
     found += [one for one, _ in solved]
@@ -113,7 +111,7 @@ def _version(method: str, python: Path) -> str:
 def _eligible(asked: argparse.Namespace, faults: list[str]) -> dict[str, Any]:
     titles = eligible.Titles.drawn(eligible.TITLES, 1)
     drawn = eligible.pages(titles, asked.pages, 2)
-    with _progress("policy engines", None):
+    with progress("policy engines", None):
         mine = eligible.ahead(titles, drawn)
         answers = {"ours": mine, "ours, at once": eligible.at_once(titles, drawn)}
         answers |= eligible.theirs(asked.python, titles, drawn)
@@ -135,7 +133,7 @@ def _eligible(asked: argparse.Namespace, faults: list[str]) -> dict[str, Any]:
 
 def _figures(name: str, *words: str) -> list[dict[str, Any]]:
     """Run another bench; what it measures counts here, not whether its bars are met."""
-    with _progress(f"bench of {name}", None):
+    with progress(f"bench of {name}", None):
         done = subprocess.run(
             [sys.executable, "-m", f"loadtests.bench.{name}", "--json", *words],
             capture_output=True,
@@ -147,17 +145,6 @@ def _figures(name: str, *words: str) -> list[dict[str, Any]]:
     told: Any = json.loads(done.stdout)
     figures: list[dict[str, Any]] = told if isinstance(told, list) else told["figures"]
     return figures
-
-
-@contextmanager
-def _progress(what: str, total: int | None) -> Iterator[Any]:
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
-    ) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)
 
 
 if __name__ == "__main__":
