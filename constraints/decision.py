@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from constraints.effects import Duty
@@ -146,14 +147,74 @@ class VoidPin:
     reasons: tuple[Reason, ...] = ()
 
 
+class Words(NamedTuple):
+    """Who stands where, who does not, and why.
+
+    Attributes:
+        placements: one a slot, in order.
+        moves: in order of the slot wanted.
+        blocked: the most useful first, at most BLOCKED_MAX.
+    """
+
+    placements: tuple[Placement, ...]
+    moves: tuple[Move, ...]
+    blocked: tuple[Blocked, ...]
+
+
+@dataclass(eq=False)
+class Parts:
+    """The same, with its words only where somebody asks; equal to others that say the same.
+
+    Attributes:
+        slate: candidate of each slot, -1 for none.
+        empty_slots: slots to fill that hold nobody.
+        blocked_count, moved_count: how many may stand nowhere, and how many are held back.
+        unregistered_count: placements that are not registered.
+        deciding: the rule that decided each move that has a reason.
+    """
+
+    slate: list[int]
+    empty_slots: list[int]
+    blocked_count: int
+    moved_count: int
+    unregistered_count: int
+    deciding: list[str]
+
+    @cached_property
+    def words(self) -> Words:
+        """All of it in words."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Parts):
+            return NotImplemented
+        return (self.words, self.blocked_count) == (other.words, other.blocked_count)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.slate))
+
+
+class Plain(Parts):
+    """Parts that are words already."""
+
+    def __init__(self, words: Words, blocked_count: int) -> None:
+        self.words = words
+        super().__init__(
+            [one.candidate for one in words.placements],
+            [one.slot for one in words.placements if one.state is SlotState.EMPTY],
+            blocked_count,
+            len(words.moves),
+            sum(not one.is_registered for one in words.placements),
+            [move.reasons[0].rule_id for move in words.moves if move.reasons],
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A lawful slate and why. A pure function of candidates, facts, page and policy.
 
     Attributes:
-        placements: one a slot, in order.
-        moves: in order of the slot wanted.
-        blocked: the most useful first, at most BLOCKED_MAX; `blocked_count` counts all.
+        parts: who stands where, who does not, and why.
         void_pins: by slot; a page of the surface that does not hold a pin's slot says nothing.
         relaxed: soft rules given up, as the verifier counted them.
         shadow: what rules in shadow mode object to; they decided nothing.
@@ -169,10 +230,7 @@ class Decision:
             page alone: slower, and the same decision.
     """
 
-    placements: tuple[Placement, ...]
-    moves: tuple[Move, ...]
-    blocked: tuple[Blocked, ...]
-    blocked_count: int
+    parts: Parts
     void_pins: tuple[VoidPin, ...]
     relaxed: tuple[Violation, ...]
     shadow: tuple[Violation, ...]
@@ -185,6 +243,26 @@ class Decision:
     compiled_anew: bool = field(default=False, compare=False)
 
     @property
+    def placements(self) -> tuple[Placement, ...]:
+        """One a slot, in order."""
+        return self.parts.words.placements
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """Who is held back, in order of the slot wanted."""
+        return self.parts.words.moves
+
+    @property
+    def blocked(self) -> tuple[Blocked, ...]:
+        """Who may stand nowhere, the most useful first, at most BLOCKED_MAX."""
+        return self.parts.words.blocked
+
+    @property
+    def blocked_count(self) -> int:
+        """How many may stand nowhere."""
+        return self.parts.blocked_count
+
+    @property
     def slate(self) -> list[int]:
         """Candidate of each slot, -1 for none."""
-        return [placement.candidate for placement in self.placements]
+        return self.parts.slate

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from constraints import kernel
-from constraints.decision import Decision, Placement, SlotState
+from constraints.decision import Decision, Parts, VoidPin
 from constraints.effects import HARD
 from constraints.errors import UnlawfulSlateError
 from constraints.facts import Facts, IntArray
@@ -16,7 +16,8 @@ from constraints.page import Page
 from constraints.pinning import void_pins
 from constraints.policy import Policy
 from constraints.program import DISCOUNT, Program
-from constraints.reasons import Reasons
+from constraints.reasons import plain, told
+from constraints.reasons.reference import Reasons
 from constraints.rule import Violation
 from constraints.solve import ROUNDS, Solution, solve, solve_by_reference
 from constraints.steering import Steering, compile_program
@@ -73,15 +74,10 @@ def decide(
     steering = compile_program(offer, page, policy)
     solution, solver_failed = _solved(steering.program, rounds, solver)
     slate, judgement, withdrawn, lost = _lawful(solution.slate, steering, offer, page, policy)
-    reasons = Reasons(steering, offer.utility, slate.tolist(), lost)
-    moves = reasons.moves()
-    blocked, blocked_count = reasons.blocked()
+    parts, void = _told(slate, steering, offer, page, lost)
     return Decision(
-        placements=_placements(slate.tolist(), offer, steering, page, reasons),
-        moves=moves,
-        blocked=blocked,
-        blocked_count=blocked_count,
-        void_pins=void_pins(reasons, offer, page) if steering.shape.pins else (),
+        parts=parts,
+        void_pins=void,
         relaxed=tuple(judgement.violations),
         shadow=tuple(judgement.shadow),
         withdrawn=tuple(withdrawn),
@@ -107,7 +103,8 @@ def _solved(program: Program, rounds: int, solver: Solver) -> tuple[Solution, bo
         found = solver(program, rounds)
         slate = np.asarray(found.slate)
         if slate.shape == (program.slot_count,) and np.issubdtype(slate.dtype, np.signedinteger):
-            return replace(found, slate=slate.astype(np.int64)), False
+            told = found.rounds, found.free_bound, found.is_proved
+            return Solution(slate.astype(np.int64), *told), False
     except Exception:  # noqa: BLE001 -- whatever it does, the page is lawful and we are told
         pass
     found = solve_by_reference(program)
@@ -143,31 +140,12 @@ def _lawful(
     raise UnlawfulSlateError("the slate could not be made lawful")
 
 
-def _placements(
-    slate: list[int], offer: Offer, steering: Steering, page: Page, reasons: Reasons
-) -> tuple[Placement, ...]:
-    first_screen, placements = page.first_screen, list[Placement]()
-    # Single numbers are read quicker through these than from arrays.
-    utility, weight, rows = offer.utility.data, steering.weight.data, offer.rows.data
-    registered: Any = offer.catalogue.facts.is_registered.data
-    for slot, candidate in enumerate(slate):
-        on_screen = bool(first_screen >> slot & 1)
-        if candidate < 0:
-            state = SlotState.RESERVED if page.reserved >> slot & 1 else SlotState.EMPTY
-            placements.append(Placement(slot, state, on_screen))
-            continue
-        received = utility[candidate]
-        placements.append(
-            Placement(
-                slot,
-                SlotState.FILLED,
-                on_screen,
-                candidate,
-                received,
-                received * weight[candidate],
-                registered[rows[candidate]],
-                reasons.own(candidate),
-                reasons.duties(candidate),
-            )
-        )
-    return tuple(placements)
+def _told(
+    slate: IntArray, steering: Steering, offer: Offer, page: Page, lost: dict[int, Violation]
+) -> tuple[Parts, tuple[VoidPin, ...]]:
+    """Say why, and which pins do not hold."""
+    if not steering.shape.pins and not lost:
+        return told(slate, steering, offer, page), ()
+    reasons = Reasons(steering, offer.utility, slate.tolist(), lost)
+    parts = plain(reasons, offer, page)
+    return parts, void_pins(reasons, offer, page) if steering.shape.pins else ()

@@ -32,7 +32,7 @@ _IMPUTILS: Final[Any] = imputils
 _HERE: Final = Path(__file__).parent
 _MADE_OF: Final = (
     *("jit.py", "program.py", "effects.py", "shape.py", "demands.py", "catalogue.py"),
-    *("kernel/*.py", "judging/*.py", "certify/*.py"),
+    *("decision.py", "kernel/*.py", "judging/*.py", "reasons/*.py", "certify/*.py"),
 )
 _DIGEST: Final = hashlib.sha256(
     b"".join(path.read_bytes() for part in _MADE_OF for path in sorted(_HERE.glob(part)))

@@ -7,7 +7,7 @@ from constraints.decision import Reason, Void, VoidPin
 from constraints.facts import IntArray, subject_keys
 from constraints.offer import Offer
 from constraints.page import Page
-from constraints.reasons import Reasons
+from constraints.reasons.reference import Reasons
 from constraints.shape import Pinned
 
 

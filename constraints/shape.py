@@ -148,8 +148,8 @@ class Asked:
         pinned: (c,) uint64 positions each class is pinned to and may take, 0 when it is sunk; None
             when nothing is pinned, as on most pages.
         weighers: ids of the w rules that weigh, in policy order.
-        factors: (w, c) float64, what each puts on each class.
-        duties: (c,) int64 word of what each class must be shown with.
+        factors: (w, c + 1) float64, what each puts on each class, and 1 for nobody behind them.
+        duties: (c + 1,) int64 word of what each class must be shown with, and 0 for nobody.
         verdicts: (c, columns) uint8, as in `Column`.
         spans: of each family, its spans as plain numbers, as reasons read them.
         noted: class → what reasons look up of it.
@@ -194,10 +194,11 @@ def asked_of(shape: Shape, column: Column) -> Asked:
         np.clip(weight, *shape.weight_range),
         *_families(shape, classes),
     )
-    table = np.array([*factors.values()]).reshape(len(factors), len(classes))
+    table = np.ones((len(factors), len(classes) + 1))
+    table[:, :-1] = np.array([*factors.values()]).reshape(len(factors), len(classes))
     pinned = _pinned(shape, classes, tables) if shape.pins else None
     numbers = _as_numbers(tables)
-    return Asked(tables, pinned, tuple(factors), table, duties, classes, numbers)
+    return Asked(tables, pinned, tuple(factors), table, np.append(duties, 0), classes, numbers)
 
 
 def _pinned(shape: Shape, classes: Verdicts, tables: Tables) -> WordArray:

@@ -46,13 +46,12 @@ class Steering:
 
     def claims(self, slate: IntArray) -> Claims:
         """Return what is done to the placements of a slate; it may hold anything."""
-        placed = (slate >= 0) & (slate < len(self.class_of))
-        classes = self.class_of[slate[placed]]
-        factors = np.ones((len(self.asked.weighers), len(slate)))
-        factors[:, placed] = self.asked.factors[:, classes]
-        duties = np.zeros(len(slate), np.int64)
-        duties[placed] = self.asked.duties[classes]
-        return Claims(self.asked.weighers, factors, duties)
+        asked, count = self.asked, len(self.class_of)
+        classes: IntArray = np.full(len(slate), len(asked.duties) - 1)  # of nobody
+        if count:
+            placed = (slate >= 0) & (slate < count)
+            classes = np.where(placed, self.class_of.take(slate, mode="clip"), classes)
+        return Claims(asked.weighers, asked.factors.take(classes, axis=1), asked.duties[classes])
 
 
 def compile_program(offer: Offer, page: Page, policy: Policy) -> Steering:
@@ -76,8 +75,7 @@ def compile_program(offer: Offer, page: Page, policy: Policy) -> Steering:
         catalogue.label_counts,
         asked.tables,
     )
-    weighted = np.max(offer.utility * g.weight, initial=0.0, where=g.eligible != 0)
-    unit = math.ldexp(1.0, math.frexp(weighted)[1] - UTILITY_BITS) / int(DISCOUNT[0])
+    unit = math.ldexp(1.0, math.frexp(g.largest)[1] - UTILITY_BITS) / int(DISCOUNT[0])
     eligible, utility, home = g.eligible, g.utility, None
     if asked.pinned is not None:
         eligible, home = _pinned(eligible, asked.pinned[g.class_of])

@@ -88,7 +88,9 @@ def _unmarked(slate: IntArray, offer: Offer, claims: Claims, bench: Bench) -> li
     slots = np.flatnonzero(np.asarray(slate) >= 0)
     of = owed[:, column.class_of[offer.rows[np.asarray(slate)[slots]]]]
     missing = of & ~claims.duties[slots]
-    found = []
+    found = list[list[int]]()
+    if not missing.any():
+        return found
     for row, rule in enumerate(rule for rule, _, _ in bench.duties):
         at_fault = slots[missing[row] != 0].tolist()
         if at_fault:

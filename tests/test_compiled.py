@@ -1,8 +1,9 @@
-"""The compiled gatherer and the compiled judge against their references, on seeded inputs."""
+"""The compiled gatherer, judge and finder of reasons against their references, on seeded inputs."""
 
 import numpy as np
 import pytest
 
+from constraints.decision import Cause
 from constraints.govern import decide
 from constraints.judging import bench_of, compiled, reference, watched_of
 from constraints.kernel import gather, gather_reference
@@ -10,7 +11,11 @@ from constraints.offer import Offer
 from constraints.page import Page
 from constraints.policy import Policy
 from constraints.program import Program
+from constraints.reasons import plain, told
+from constraints.reasons.reference import Reasons
+from constraints.reasons.rows import Told
 from constraints.shape import asked_of, shape_of
+from constraints.steering import compile_program
 from tests import chance, make
 from tests.test_rule_contract import MIXTURES, policy_for
 
@@ -59,7 +64,8 @@ def test_gathering_equals_the_reference(spread: int) -> None:
             asked.tables,
         )
         ours, theirs = gather.gather(*arguments), gather_reference.gather(*arguments)
-        for name, mine, other in zip(ours._fields, ours, theirs, strict=True):
+        pairs = zip(map(np.asarray, ours), map(np.asarray, theirs), strict=True)
+        for name, (mine, other) in zip(ours._fields, pairs, strict=True):
             assert mine.dtype == other.dtype, name
             assert mine.tolist() == other.tolist(), (seed, name)
         groups += len(ours.occupied)
@@ -148,3 +154,33 @@ def test_kernels_are_compiled_for_one_kind_of_arrays_alone() -> None:
         decide(*drawn(seed))
     assert len(gather.gather.signatures) == 1
     assert len(compiled.judge.signatures) == 1
+
+
+def test_reasons_equal_the_reference() -> None:
+    """On the slates we return, and on any others: nothing but who stands where is given."""
+    causes, groups = set[Cause](), 0
+    for seed in SEEDS:
+        offer, page, policy = drawn(seed)
+        steering = compile_program(offer, page, policy)
+        if steering.shape.pins:
+            continue
+        rng = np.random.default_rng(seed)
+        slates = [np.array(decide(offer, page, policy).slate, np.int64)]
+        for _ in range(3):
+            drawn_slate = rng.permutation(np.arange(-page.slot_count // 3, len(offer)))
+            slate = np.full(page.slot_count, -1)
+            slate[: len(drawn_slate)] = np.maximum(drawn_slate, -1)[: page.slot_count]
+            slates.append(slate)
+        for slate in slates:
+            ours = told(slate, steering, offer, page)
+            theirs = plain(Reasons(steering, offer.utility, slate.tolist(), {}), offer, page)
+            assert isinstance(ours, Told)
+            assert repr(ours.words) == repr(theirs.words), seed  # rows of the law, too
+            assert vars(ours) | vars(theirs) == vars(ours) | {"words": theirs.words}  # the counts
+            found = [r for m in ours.words.moves for r in m.reasons]
+            found += [r for one in ours.words.placements for r in one.reasons]
+            causes |= {reason.cause for reason in found}
+            groups += sum(reason.group > 0 for reason in found)
+    assert causes >= {Cause.BLOCKED, Cause.CAPPED, Cause.SUNK, Cause.WEIGHTED, Cause.FLOOR}
+    assert Cause.DISPLACED in causes
+    assert groups > 100

@@ -1,5 +1,6 @@
 """Decisions as bytes: what is written by hand is what protobuf itself would write."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,16 +8,22 @@ import grpc
 import numpy as np
 import pytest
 
-from constraints.decision import Cause, SlotState, Void
+from constraints.decision import Cause, Plain, SlotState, Void
 from constraints.effects import Duty
+from constraints.govern import govern
 from loadtests.client import to_message
 from loadtests.process import serving
 from loadtests.traffic import traffic
 from ranker.audit import records
 from ranker.serving import wire
+from ranker.serving.decode import decode
+from ranker.serving.encode import encode
+from ranker.settings import Settings
 from ranker.v1 import decision_pb2, log_pb2
 from ranker.v1 import rerank_pb2 as pb
+from tests import chance
 from tests.serving import request, served
+from tests.test_rule_contract import MIXTURES, policy_for
 
 NAMES = (
     (Cause, decision_pb2.Cause, "CAUSE"),
@@ -83,6 +90,31 @@ def test_replies_and_records_are_canonical(tmp_path: Path) -> None:
             seen |= {field.name for field, _ in reply.decision.ListFields()}
     assert seen >= {"placements", "moves", "blocked", "blocked_count", "citations", "worth"}
     assert seen >= {"relaxed", "empty_slots"}
+
+
+@pytest.mark.parametrize("id_of", [lambda i: i * 7**20 % 2**64, lambda i: f"剧-{i}" * (i % 9 + 1)])
+def test_the_kernel_writes_what_the_words_say(id_of: Any) -> None:
+    """Placements, moves and who is blocked, from rows of numbers and from words: the same bytes."""
+    size = 0
+    for seed in range(60):
+        case = chance.instance("encode", seed, count_max=60, slots_max=20)
+        policy = policy_for(MIXTURES, seed)
+        ids = [id_of(i) for i in range(len(case.candidates.facts))]
+        if not ids:
+            continue
+        message = pb.RerankRequest(surface="home", slot_count=1)
+        column = "ids" if isinstance(ids[0], int) else "string_ids"
+        getattr(message.columns, column).extend(ids)
+        message.columns.utilities.extend([1.0] * len(ids))
+        asked = decode(message.SerializeToString(), Settings())
+        themes = [f"theme {number}" if number % 5 else "" for number in range(200)]
+        decision = govern(case.candidates, case.page, policy)
+        words = replace(decision, parts=Plain(decision.parts.words, decision.blocked_count))
+        marks: Any = {"seam_unverified": False, "facts_strict": False}
+        ours, theirs = (encode(one, asked, policy, themes, **marks) for one in (decision, words))
+        assert ours == theirs, seed
+        size += len(ours.above)
+    assert size > 60_000
 
 
 def test_a_record_holds_the_decision_that_was_answered(tmp_path: Path) -> None:

@@ -33,7 +33,6 @@ BUILDERS = {
     "constraints.kernel",
     "constraints.reasons",
     "constraints.pinning",
-    "constraints.because",
     "constraints.govern",
     "constraints.certify",
     "constraints.costs",

@@ -36,7 +36,7 @@ def gather(
     classes = np.empty(count, np.uint16)
     for one in range(count):  # a loop of its own: the reads overlap
         classes[one] = class_of[rows[one]]
-    eligible, tier, weight, weighted, scaled = _worth(open_positions, utility, classes, t)
+    eligible, tier, weight, weighted, scaled, largest = _worth(open_positions, utility, classes, t)
     own, others = _labels_of(rows, labels, t), _labels_of(standing_rows, labels, t)
     counts = label_counts.copy()
     names = _renumbered(own, others, counts, t)
@@ -72,6 +72,7 @@ def gather(
         t.mask[span],
         t.window[span],
         t.rule[span],
+        largest,
     )
 
 
@@ -96,7 +97,7 @@ def _worth(open_positions, utility, classes, t):  # type: ignore[no-untyped-def]
     for one in range(count):
         if eligible[one]:
             scaled[one] = np.int64(np.rint(math.ldexp(weighted[one], shift)))
-    return eligible, tier, weight, weighted, scaled
+    return eligible, tier, weight, weighted, scaled, largest
 
 
 @kernel
@@ -167,42 +168,65 @@ def _renumbered(own, others, counts, t):  # type: ignore[no-untyped-def]
     names = np.zeros((len(counts), most + 1 if most else 0), np.int32)
     for column in range(len(counts)):
         if wanted[column]:
-            ranks = _distinct(names[column], own[column], others[column])
-            counts[column] = ranks + 1
-            _rank(own[column], names[column, 1 : ranks + 1])
-            _rank(others[column], names[column, 1 : ranks + 1])
+            counts[column] = _rank(names[column], own[column], others[column]) + 1
     return names
 
 
 @kernel
-def _distinct(names, own, others):  # type: ignore[no-untyped-def]
-    """List the labels of two tables from place 1 on, each once, sorted; return how many."""
-    found = np.empty(len(names), np.int32)
-    count = 0
-    for table in (own, others):
+def _rank(names, own, others):  # type: ignore[no-untyped-def]
+    """Put in place of each label of two tables its rank, from 1; return how many there are.
+
+    The label of each rank is left in `names`.
+    """
+    labels, place_of = np.empty(len(names), np.uint32), np.empty(len(names), np.int32)
+    count, size = 0, own.shape[0] * own.shape[1]
+    for table, first in ((own, 0), (others, size)):
         for one in range(table.shape[0]):
             place = 0
             while place < table.shape[1] and table[one, place] > 0:
-                found[count] = table[one, place]
+                labels[count] = table[one, place]
+                place_of[count] = first + one * table.shape[1] + place
                 count += 1
                 place += 1
-    told = np.sort(found[:count])
-    ranks = 0
-    for at in range(count):
-        if at == 0 or told[at] != told[at - 1]:
+    ranks, last = 0, np.uint32(0)
+    for at in _by_label(labels[:count]):
+        if labels[at] != last:
+            last = labels[at]
             ranks += 1
-            names[ranks] = told[at]
+            names[ranks] = last
+        place = place_of[at]
+        if place < size:
+            own[place // own.shape[1], place % own.shape[1]] = ranks
+        else:
+            place -= size
+            others[place // others.shape[1], place % others.shape[1]] = ranks
     return ranks
 
 
 @kernel
-def _rank(table, distinct):  # type: ignore[no-untyped-def]
-    """Put in place of each label its rank, from 1."""
-    for one in range(table.shape[0]):
-        place = 0
-        while place < table.shape[1] and table[one, place] > 0:
-            table[one, place] = np.searchsorted(distinct, table[one, place]) + 1
-            place += 1
+def _by_label(labels):  # type: ignore[no-untyped-def]
+    """Sort the smallest first, by bytes, the last byte first."""
+    count = len(labels)
+    times = np.zeros((4, 256), np.int32)
+    for one in range(count):
+        for byte in range(4):
+            times[byte, labels[one] >> np.uint32(8 * byte) & np.uint32(0xFF)] += 1
+    order, other = np.arange(count).astype(np.int32), np.empty(count, np.int32)
+    for byte in range(4):
+        shift = np.uint32(8 * byte)
+        if count == 0 or times[byte, labels[0] >> shift & np.uint32(0xFF)] == count:
+            continue  # all alike
+        at = 0
+        for value in range(256):
+            have = times[byte, value]
+            times[byte, value] = at
+            at += have
+        for rank in range(count):
+            own = labels[order[rank]] >> shift & np.uint32(0xFF)
+            other[times[byte, own]] = order[rank]
+            times[byte, own] += 1
+        order, other = other, order
+    return order
 
 
 @kernel

@@ -15,6 +15,7 @@ class Gathered(NamedTuple):
         class_of: (n,) uint16 class of each candidate.
         weight: (n,) float64.
         group_label, group_family: (g,) int32 what each group is; sorted by family, then by label.
+        largest: weighted utility of the best who may stand somewhere, 0.0 for none.
     """
 
     class_of: IntArray
@@ -35,6 +36,7 @@ class Gathered(NamedTuple):
     mask: WordArray
     window: IntArray
     rule: IntArray
+    largest: float
 
 
 def gather(
@@ -95,7 +97,13 @@ def gather(
         family[kept].astype(np.int32),
         occupied[kept],
         span_start,
-        *(column[span] for column in (t.level, t.least, t.most, t.mask, t.window, t.rule)),
+        t.level[span],
+        t.least[span],
+        t.most[span],
+        t.mask[span],
+        t.window[span],
+        t.rule[span],
+        float(weighted.max(initial=0.0, where=eligible != 0)),
     )
 
 

@@ -1,15 +1,23 @@
 """Decisions to bytes: indices become ids, groups become names, rules bring their sources."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from constraints.catalogue import SHAPES_MAX
 from constraints.decision import Blocked, Cause, Decision, Move, Owed, Placement, Reason, SlotState
 from constraints.decision import VoidPin as Pin
+from constraints.facts import Facts, WordArray
+from constraints.govern import govern
 from constraints.law import law_rows
+from constraints.offer import Candidates
+from constraints.page import Page
 from constraints.policy import Policy
+from constraints.reasons.rows import Told
+from constraints.reasons.tables import Article, Named
 from constraints.rule import Rule, Violation
 from constraints.vocabulary import shown_name
 from ranker.serving import wire
@@ -29,6 +37,11 @@ from ranker.serving.wire import (
 )
 from ranker.v1 import decision_pb2 as out
 
+try:
+    from ranker.serving import encode_kernel as kernel
+except ImportError:  # without numba
+    kernel = None  # type: ignore[assignment]
+
 
 def _tags(message: Any) -> dict[str, bytes]:
     """Return the head of each field of a message."""
@@ -47,6 +60,10 @@ _REASON: Final = _tags(out.Reason)
 _DUTY: Final = _tags(out.OwedDuty)
 _FINDING: Final = _tags(out.Finding)
 _PIN: Final = _tags(out.VoidPin)
+
+
+_NOTHING: Final = ("", "")
+_NO_NUMBERS: Final = np.zeros(0, np.uint64)
 
 
 class Encoded(NamedTuple):
@@ -91,17 +108,22 @@ def encode(
         seam_unverified: the page was judged as the first of its surface.
         facts_strict: facts were too old to trust.
     """
-    of, writer = _DECISION, _Bytes(asked, policy, themes)
-    empty = [p.slot for p in decision.placements if p.state is SlotState.EMPTY]
+    of, writer, parts = _DECISION, _Bytes(asked, policy, themes), decision.parts
+    if isinstance(parts, Told) and kernel is not None:
+        why = [writer.told(parts)]
+    else:
+        why = [
+            *[sized(of["placements"], writer.placement(one)) for one in decision.placements],
+            *[sized(of["moves"], writer.move(one)) for one in decision.moves],
+            *writer.blocked(of["blocked"], decision.blocked),
+            number(of["blocked_count"], decision.blocked_count),
+        ]
     above = [
-        *[sized(of["placements"], writer.placement(one)) for one in decision.placements],
-        *[sized(of["moves"], writer.move(one)) for one in decision.moves],
-        *writer.blocked(of["blocked"], decision.blocked),
-        number(of["blocked_count"], decision.blocked_count),
+        *why,
         *[sized(of["relaxed"], writer.finding(one)) for one in decision.relaxed],
         *[sized(of["shadow"], writer.finding(one)) for one in decision.shadow],
         *[sized(of["withdrawn"], writer.finding(one)) for one in decision.withdrawn],
-        wire.packed(of["empty_slots"], empty),
+        wire.packed(of["empty_slots"], parts.empty_slots),
     ]
     below = [
         number(of["seam_unverified"], seam_unverified),
@@ -119,17 +141,25 @@ class _Bytes:
     """Writes the parts of a decision, and notes the rules they name."""
 
     def __init__(self, asked: Asked, policy: Policy, themes: Sequence[str]) -> None:
-        self.themes, self.policy = themes, policy
+        self.themes, self.policy, self.asked = themes, policy, asked
         # Single numbers are read quicker through this than from an array.
         self.ids: Any = asked.ids.data if isinstance(asked.ids, np.ndarray) else asked.ids
         self.offered = len(asked.ids) - asked.joined
         self.rules = _rules_of(policy)
-        self.named: set[tuple[str, str]] = set()
+        self.named: set[Article] = set()
+        self.cited: set[Article] = set()
 
     def _id(self, candidate: int) -> bytes:
         """Write a candidate's id, its head left out."""
         told = str(self.ids[candidate]).encode()
         return SMALL[len(told)] + told  # at most 128 characters
+
+    def told(self, told: Told) -> bytes:
+        """Write placements, moves and who may stand nowhere, from rows of numbers."""
+        raw, named = _written(told, self.asked.ids, self.offered, self.themes)
+        known = _known_of(self.policy, told.names)
+        self.cited.update([known[one] for one in named])
+        return raw
 
     def placement(self, p: Placement) -> bytes:
         """Write what stands in a slot."""
@@ -230,18 +260,77 @@ class _Bytes:
 
     def citations(self) -> bytes:
         """Write every rule named so far with each row of the law it was named for."""
-        return b"".join([_cited(self.policy, *one) for one in _known(self.named, self.rules)])
+        cited = _cited_by(self.policy)
+        self.cited.update([_known(one, self.rules) for one in self.named])
+        return b"".join([cited[one] for one in sorted(self.cited - {_NOTHING})])
 
 
-def _known(named: set[tuple[str, str]], rules: dict[str, Rule]) -> list[tuple[str, str]]:
-    """Return the rules of the policy among those named, each with a row: its own unless told."""
-    return sorted({(one, row or rules[one].source) for one, row in named if one in rules})
+def _written(
+    told: Told, ids: Sequence[str] | WordArray, offered: int, themes: Sequence[str]
+) -> tuple[bytes, list[int]]:
+    """Write fields 1 to 4 by the kernel; return which articles they name, too."""
+    assert kernel is not None
+    groups = [_shown(themes, group).encode() for group in told.rows.group.tolist()]
+    raw, named = kernel.write(
+        told.rows,
+        kernel.Asked(
+            told.slots,
+            np.uint64(told.page.first_screen),
+            np.uint64(told.page.reserved),
+            told.registered,
+            offered,
+            ids if isinstance(ids, np.ndarray) else _NO_NUMBERS,
+            _texts([]) if isinstance(ids, np.ndarray) else _ids(told, ids),
+            kernel.Texts(told.names.text, told.names.text_start),
+            _texts(groups),
+        ),
+    )
+    return raw.tobytes(), np.flatnonzero(named).tolist()
+
+
+def _ids(told: Told, ids: Sequence[str]) -> Any:
+    """Lay out the ids of those whom rows name."""
+    rows, texts = told.rows, [b""] * len(ids)
+    for one in (*told.slate, *rows.move[:, 0].tolist(), *rows.blocked[:, 0].tolist()):
+        if one >= 0:
+            texts[one] = ids[one].encode()
+    return _texts(texts)
+
+
+def _texts(texts: Sequence[bytes]) -> Any:
+    assert kernel is not None
+    start = np.array([0, *accumulate(map(len, texts))], np.int32)
+    return kernel.Texts(np.frombuffer(bytearray().join(texts), np.uint8), start)
+
+
+def warm() -> None:
+    """Write one decision, so that its kernel is compiled before a reply needs it."""
+    policy, page = Policy({}, (), (1.0, 1.0), ""), Page("", "", 0, 1, 0)
+    parts = govern(Candidates(np.ones(1, np.float32), Facts.unknown(1)), page, policy).parts
+    if isinstance(parts, Told):
+        _written(parts, np.ones(1, np.uint64), 1, ())
+
+
+def _known(article: Article, rules: Mapping[str, Rule]) -> Article:
+    """Return a rule of the policy with a row, its own unless one is told; else _NOTHING."""
+    rule_id, row = article
+    return (rule_id, row or rules[rule_id].source) if rule_id in rules else _NOTHING
+
+
+@lru_cache(SHAPES_MAX)
+def _known_of(policy: Policy, names: Named) -> list[Article]:
+    rules = _rules_of(policy)
+    return [_known(article, rules) for article in names.articles]
 
 
 def _group(rules: dict[str, Rule], themes: Sequence[str], rule_id: str, group: int) -> str:
     rule = rules.get(rule_id)
     if group < 0 or rule is None or not rule.labels:
         return ""
+    return _shown(themes, group)
+
+
+def _shown(themes: Sequence[str], group: int) -> str:
     return shown_name(themes[group]) or "unknown"
 
 
@@ -281,10 +370,22 @@ def _reason(
     return b"".join(told), text(of["source"], source) + number(of["slot"], max(slot, 0))
 
 
-@lru_cache(4_096)
-def _cited(policy: Policy, rule_id: str, source: str) -> bytes:
-    raw = _citation(policy, rule_id, source).SerializeToString(deterministic=True)
-    return sized(_DECISION["citations"], raw)
+class _Cited(dict[Article, bytes]):
+    """Citations as they stand in a decision, each written once."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    def __missing__(self, article: Article) -> bytes:
+        message = _citation(self.policy, *article)
+        raw = sized(_DECISION["citations"], message.SerializeToString(deterministic=True))
+        self[article] = raw
+        return raw
+
+
+@lru_cache(4)
+def _cited_by(policy: Policy) -> _Cited:
+    return _Cited(policy)
 
 
 class Writer:
@@ -312,7 +413,6 @@ def _rules_of(policy: Policy) -> dict[str, Rule]:
     return {rule.id: rule for rule in policy.rules}
 
 
-@lru_cache(4_096)
 def _citation(policy: Policy, rule_id: str, source: str) -> out.Citation:
     rule, row = _rules_of(policy)[rule_id], law_rows()[source]
     return out.Citation(

@@ -103,9 +103,9 @@ def next_token(
     above_fold = first_slot if first_slot < page.first_screen_slots else 1
     look_back = max(shape_of(policy, page.shape).look_back, above_fold)
     here = [asked.reserved.get(slot, "") for slot in range(page.slot_count)]
-    for placement in decision.placements:
-        if placement.candidate >= 0:
-            here[placement.slot] = asked.id_text(placement.candidate)
+    for slot, candidate in enumerate(decision.slate):
+        if candidate >= 0:
+            here[slot] = asked.id_text(candidate)
     above = (*placed.tail_ids, *here)
     seam = Seam(
         surface=asked.surface,

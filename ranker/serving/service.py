@@ -2,13 +2,14 @@
 
 import time
 import uuid
+from collections import Counter as Counts
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Final
 
 from prometheus_client import Counter
 
-from constraints.decision import Decision, SlotState
+from constraints.decision import Decision
 from constraints.errors import DeadlineError
 from constraints.govern import Solver, decide
 from constraints.offer import Offer
@@ -160,10 +161,8 @@ class RerankService:
 def _ids(asked: Asked, decision: Decision) -> list[str | None]:
     """Return what a decision put into each slot of its page."""
     return [
-        asked.id_text(p.candidate)
-        if p.candidate >= 0
-        else (ANYTHING if p.state is SlotState.RESERVED else "")
-        for p in decision.placements
+        asked.id_text(one) if one >= 0 else (ANYTHING if slot in asked.reserved else "")
+        for slot, one in enumerate(decision.slate)
     ]
 
 
@@ -187,7 +186,6 @@ def _record(
         facts_strict=facts_strict,
         viewer_hmac=viewer.hmac,
     )
-    states = [placement.state for placement in decision.placements]
     return record(
         log_pb2.RECORD_KIND_DECISION,
         reply.instant_us,
@@ -200,10 +198,10 @@ def _record(
         facts_digest=bytes.fromhex(reply.facts_digest),
         facts_age_ms=reply.facts_age_ms,
         candidate_count=len(asked.ids),
-        filled_count=states.count(SlotState.FILLED),
-        empty_count=states.count(SlotState.EMPTY),
+        filled_count=_filled(decision),
+        empty_count=len(decision.parts.empty_slots),
         blocked_count=decision.blocked_count,
-        moved_count=len(decision.moves),
+        moved_count=decision.parts.moved_count,
         relaxed_count=len(decision.relaxed),
         withdrawn_count=len(decision.withdrawn),
         viewer_key_id=viewer.key_id,
@@ -217,22 +215,23 @@ def _series(counter: Counter, *labels: str) -> Counter:
     return counter.labels(*labels)
 
 
+def _filled(decision: Decision) -> int:
+    return sum(one >= 0 for one in decision.slate)
+
+
 def _count(surface: str, decision: Decision) -> None:
-    states = [placement.state for placement in decision.placements]
-    for state in SlotState:
-        if state in states:
-            _series(SLOTS, surface, state.name.lower()).inc(states.count(state))
-    unregistered = sum(not placement.is_registered for placement in decision.placements)
-    if unregistered:
-        UNREGISTERED.labels(surface).inc(unregistered)
+    parts = decision.parts
+    filled, empty = _filled(decision), len(parts.empty_slots)
+    counts = (filled, empty, len(parts.slate) - filled - empty)
+    for state, count in zip(("filled", "empty", "reserved"), counts, strict=True):
+        if count:
+            _series(SLOTS, surface, state).inc(count)
+    if parts.unregistered_count:
+        UNREGISTERED.labels(surface).inc(parts.unregistered_count)
     for outcome in ("relaxed", "shadow", "withdrawn"):
         for violation in getattr(decision, outcome):
             RULES.labels(violation.rule_id, outcome).inc(violation.count)
-    decided: dict[str, int] = {}
-    for move in decision.moves:
-        for reason in move.reasons[:1]:
-            decided[reason.rule_id] = decided.get(reason.rule_id, 0) + 1
-    for rule_id, count in decided.items():
+    for rule_id, count in Counts(parts.deciding).items():
         _series(RULES, rule_id, "decided").inc(count)
     if decision.blocked_count:
         _series(BLOCKED, surface).inc(decision.blocked_count)

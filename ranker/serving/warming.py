@@ -6,11 +6,13 @@ import time
 
 from constraints import govern, kernel
 from ranker.facts import id_index
+from ranker.serving import encode
 
 
 def warm_up() -> None:
     """Run every kernel once, or load what an earlier run compiled."""
     govern.warm()
+    encode.warm()
     id_index.warm()
 
 

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from constraints.because import Because
 from constraints.decision import BLOCKED_MAX, Blocked, Cause, Move, Owed, Reason
 from constraints.effects import HARD, LEVEL_MAX
 from constraints.facts import FloatArray, IntArray
+from constraints.reasons.because import Because
 from constraints.rule import Rule, Violation
 from constraints.steering import Steering
 
