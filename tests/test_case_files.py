@@ -13,7 +13,7 @@ from constraints.cases.expected import EXPECTATIONS
 from constraints.cases.papers import good_row, usual_day
 from constraints.cases.reading import cases_of, parse_cases
 from constraints.cases.running import Outcome, run
-from constraints.decision import Move
+from constraints.decision import Move, Plain
 from constraints.errors import CaseError
 from constraints.policy import shipped_policy
 from constraints.rule import Violation
@@ -238,7 +238,9 @@ def test_what_only_a_defect_of_the_product_does_is_reported_as_one() -> None:
 def test_whom_no_single_rule_holds_back_is_said_to_be_held_by_the_page() -> None:
     content = PAGE + 'slate = ["b", "a", ""]\ndecided_by = { a = "no-video" }'
     (outcome,) = tried(content.encode())
-    moved = replace(outcome.decision, moves=(Move(1, 0, 1, ()), Move(2, 0, 1, ())))
+    decision = outcome.decision
+    words = decision.parts.words._replace(moves=(Move(1, 0, 1, ()), Move(2, 0, 1, ())))
+    moved = replace(decision, parts=Plain(words, decision.blocked_count))
     found = [one.en for one in differences(replace(outcome, decision=moved))]
     assert found[0].endswith("no single rule holds it back, but the page as a whole")
     assert found[2].endswith(

@@ -10,19 +10,16 @@ import numpy as np
 from constraints.catalogue import QUARANTINED
 from constraints.decision import BLOCKED_MAX, Cause
 from constraints.effects import LEVEL_MAX
-from constraints.jit import bare, inline, kernel, popcount
+from constraints.jit import bare, kernel
+from constraints.reasons.finding import best, effects_of, floors, full_caps, kept_out, note
+from constraints.reasons.reference import OVERTAKEN_MAX
 from constraints.reasons.rows import ARTICLE, BY, CAUSE, GROUP, SLOT, WIDTH, Rows
 from constraints.reasons.tables import BLOCK, SHOW, SINK, WEIGHT
-from constraints.shape import VERDICTS
 
 ONE = np.uint64(1)
 ZERO = np.uint64(0)
-FULL = ~ZERO
-WORD_BITS = 64
-OVERTAKEN_MAX = 20
-# A number of its own for each cause: an enum's member is no constant to the compiler.
-BLOCKED, CAPPED, SUNK, WEIGHTED = (int(Cause[c]) for c in ("BLOCKED", "CAPPED", "SUNK", "WEIGHTED"))
-FLOOR, DISPLACED = int(Cause.FLOOR), int(Cause.DISPLACED)
+WEIGHTED, SUNK = int(Cause.WEIGHTED), int(Cause.SUNK)
+BLOCKED, DISPLACED = int(Cause.BLOCKED), int(Cause.DISPLACED)
 ROWS = 256  # of reasons, to begin with
 
 
@@ -56,7 +53,7 @@ def tell(slate: Any, utility: Any, p: Any, a: Any, t: Any) -> Any:
     reason, ratio = np.empty((ROWS + room, WIDTH), np.int32), np.empty(ROWS + room, np.float64)
     deciding = np.full((count, 2), -1, np.int32)
 
-    wanted = _best(utility, np.ones(count, np.bool_), slots)
+    wanted = best(utility, np.ones(count, np.bool_), slots)
     move, move_start = np.empty((slots, 3), np.int32), np.zeros(slots + 1, np.int32)
     moves = rank = found = 0
     for slot in range(slots):
@@ -93,7 +90,7 @@ def tell(slate: Any, utility: Any, p: Any, a: Any, t: Any) -> Any:
             found = _own(
                 reason, ratio, found, one, slot, slot_of, standing, caps, mine, p, a, t
             )  # fmt: skip
-            for at in range(_effects_of(mine, p.class_of[one], p, t)):
+            for at in range(effects_of(mine, p.class_of[one], p, t)):
                 if t.kind[mine[at]] == SHOW:
                     duty[duties, 0], duty[duties, 1] = t.duty[mine[at]], t.article[mine[at]]
                     duties += 1
@@ -123,13 +120,6 @@ def _groups(reason, found, t):  # type: ignore[no-untyped-def]
     return label[:groups], group_of
 
 
-@inline
-def _note(reason, ratio, at, cause, article, group, by, slot, factor):  # type: ignore[no-untyped-def]
-    reason[at, CAUSE], reason[at, ARTICLE], reason[at, GROUP] = cause, article, group
-    reason[at, BY], reason[at, SLOT], ratio[at] = by, slot, factor
-    return at + 1
-
-
 @kernel
 def _with_room(reason, ratio, found, room):  # type: ignore[no-untyped-def]
     """Return the same with room for so many more."""
@@ -152,70 +142,20 @@ def _caps_max(p, a):  # type: ignore[no-untyped-def]
     return groups * spans
 
 
-@kernel
-def _best(utility, among, count):  # type: ignore[no-untyped-def]
-    """Return the `count` largest, the largest first, ties by index."""
-    found = np.empty(count, np.int64)
-    have = 0
-    for one in range(len(utility)):
-        if not among[one] or (have == count and not utility[one] > utility[found[have - 1]]):
-            continue
-        have = min(have + 1, count)
-        at = have - 1
-        while at > 0 and utility[one] > utility[found[at - 1]]:
-            found[at] = found[at - 1]
-            at -= 1
-        found[at] = one
-    return found[:have]
-
-
-@bare
-def _effects_of(mine, of, p, t):  # type: ignore[no-untyped-def]
-    """List what is asked of a class, rule by rule, and return how much it is."""
-    count = 0
-    for rule in range(len(t.column)):
-        key = rule * VERDICTS + np.int64(p.verdicts[of, t.column[rule]])
-        for effect in range(t.start[key], t.start[key + 1]):
-            mine[count] = effect
-            count += 1
-    return count
-
-
-@bare
-def _kept_out(reason, ratio, at, of, slot, mine, count, p, t):  # type: ignore[no-untyped-def]
-    """Note the blocks and sinks that keep a class out of a slot, each once."""
-    bit = ONE << np.uint64(slot)
-    last = -1
-    if of == QUARANTINED and t.slots & bit:
-        at = _note(reason, ratio, at, BLOCKED, t.quarantine, -1, -1, slot, 1.0)
-    for each in range(count):
-        effect = mine[each]
-        if t.kind[effect] == BLOCK and t.word[effect] & bit and t.article[effect] != last:
-            last = t.article[effect]
-            at = _note(reason, ratio, at, BLOCKED, last, -1, -1, slot, 1.0)
-    last = -1
-    for each in range(count):
-        effect = mine[each]
-        if t.kind[effect] == SINK and t.article[effect] != last:
-            last = t.article[effect]
-            at = _note(reason, ratio, at, SUNK, last, -1, -1, slot, 1.0)
-    return at
-
-
 @bare
 def _at(  # type: ignore[no-untyped-def]
     reason, ratio, at, one, slot, slate, slot_of, utility, standing, deciding, caps, mine, p, a, t
 ):
     """Note why a candidate does not stand in a slot."""
     begun, of = at, p.class_of[one]
-    count = _effects_of(mine, of, p, t)
-    at = _kept_out(reason, ratio, at, of, slot, mine, count, p, t)
-    at = _caps(reason, ratio, at, one, slot, ZERO, LEVEL_MAX, standing, caps, p, a, t)
+    count = effects_of(mine, of, p, t)
+    at = kept_out(reason, ratio, at, of, slot, mine, count, p, t)
+    at = full_caps(reason, ratio, at, one, slot, ZERO, LEVEL_MAX, standing, caps, p, a, t)
     for each in range(count):
         effect = mine[each]
         if t.kind[effect] == WEIGHT and t.ratio[effect] < 1.0:
             factor = t.ratio[effect]
-            at = _note(reason, ratio, at, WEIGHTED, t.article[effect], -1, -1, slot, factor)
+            at = note(reason, ratio, at, WEIGHTED, t.article[effect], -1, -1, slot, factor)
     if at == begun:
         at = _displaced(
             reason, ratio, at, one, slot, slate, utility, standing, deciding, mine, p, a, t
@@ -258,19 +198,19 @@ def _displaced(  # type: ignore[no-untyped-def]
     if other < 0:
         return at
     if np.float64(utility[other]) * p.weight[other] < np.float64(utility[one]) * p.weight[one]:
-        return _floors(reason, ratio, at, other, slot, other, slot, True, standing, p, a, t)
+        return floors(reason, ratio, at, other, slot, other, slot, True, standing, p, a, t)
     begun = at
     came_down = deciding[other, 0] >= 0
     # Worth more as received, it comes from a slot above: then its boost decided nothing here.
     if not (came_down and utility[other] > utility[one]):
-        for each in range(_effects_of(mine, p.class_of[other], p, t)):
+        for each in range(effects_of(mine, p.class_of[other], p, t)):
             effect = mine[each]
             if t.kind[effect] == WEIGHT and t.ratio[effect] > 1.0:
                 factor = t.ratio[effect]
-                at = _note(reason, ratio, at, DISPLACED, t.article[effect], -1, other, slot, factor)
+                at = note(reason, ratio, at, DISPLACED, t.article[effect], -1, other, slot, factor)
     if at == begun and came_down:
         article, group = deciding[other, 0], deciding[other, 1]
-        at = _note(reason, ratio, at, DISPLACED, article, group, other, slot, 1.0)
+        at = note(reason, ratio, at, DISPLACED, article, group, other, slot, 1.0)
     return at
 
 
@@ -283,13 +223,13 @@ def _arranged(  # type: ignore[no-untyped-def]
     spared = ONE << np.uint64(slot)
     if now >= 0:
         spared |= ONE << np.uint64(now)
-    at = _caps(reason, ratio, at, one, slot, spared, LEVEL_MAX, standing, caps, p, a, t)
+    at = full_caps(reason, ratio, at, one, slot, spared, LEVEL_MAX, standing, caps, p, a, t)
     if at > begun or other < 0 or now < 0:
         return at
     of = p.class_of[other]
-    count = _effects_of(mine, of, p, t)
-    at = _kept_out(reason, ratio, at, of, now, mine, count, p, t)
-    at = _caps(reason, ratio, at, other, now, spared, LEVEL_MAX, standing, caps, p, a, t)
+    count = effects_of(mine, of, p, t)
+    at = kept_out(reason, ratio, at, of, now, mine, count, p, t)
+    at = full_caps(reason, ratio, at, other, now, spared, LEVEL_MAX, standing, caps, p, a, t)
     for each in range(begun, at):
         reason[each, CAUSE], reason[each, BY] = DISPLACED, other
         reason[each, SLOT], ratio[each] = slot, 1.0
@@ -297,43 +237,17 @@ def _arranged(  # type: ignore[no-untyped-def]
 
 
 @bare
-def _floors(reason, ratio, at, one, slot, by, told, once, standing, p, a, t):  # type: ignore[no-untyped-def]
-    """Note the floors that would be unmet if a candidate did not stand in its slot.
-
-    Each is noted with `by` and the slot `told`, and, if asked, once.
-    """
-    begun, bit = at, ONE << np.uint64(p.tail_count + slot)
-    for place in range(p.group_start[one], p.group_start[one + 1]):
-        group = p.group_of[place]
-        taken = p.occupied[group] | standing[group]
-        family = p.group_family[group]
-        for span in range(a.span_start[family], a.span_start[family + 1]):
-            if (
-                a.least[span]
-                and a.mask[span] & bit
-                and popcount(taken & a.mask[span]) <= a.least[span]
-            ):
-                article = t.own[a.rule[span]]
-                is_known = False
-                for each in range(begun, at):
-                    is_known |= reason[each, ARTICLE] == article
-                if not (once and is_known):
-                    at = _note(reason, ratio, at, FLOOR, article, -1, by, told, 1.0)
-    return at
-
-
-@bare
 def _own(reason, ratio, at, one, slot, slot_of, standing, caps, mine, p, a, t):  # type: ignore[no-untyped-def]
     """Note what weighed, sank or floored a candidate on the page."""
-    count = _effects_of(mine, p.class_of[one], p, t)
+    count = effects_of(mine, p.class_of[one], p, t)
     for kind, cause in ((WEIGHT, WEIGHTED), (SINK, SUNK)):
         for each in range(count):
             effect = mine[each]
             if t.kind[effect] == kind:
                 factor = t.ratio[effect]
-                at = _note(reason, ratio, at, cause, t.article[effect], -1, -1, -1, factor)
+                at = note(reason, ratio, at, cause, t.article[effect], -1, -1, -1, factor)
     begun = at
-    at = _floors(reason, ratio, at, one, slot, -1, -1, False, standing, p, a, t)
+    at = floors(reason, ratio, at, one, slot, -1, -1, False, standing, p, a, t)
     if at > begun and not _overtakes(
         reason, ratio, at, one, slot, slot_of, standing, caps, p, a, t
     ):
@@ -355,73 +269,11 @@ def _overtakes(reason, ratio, at, one, slot, slot_of, standing, caps, p, a, t): 
         if not p.eligible[other] >> np.uint64(p.tail_count + slot) & ONE:
             continue
         asked += 1
-        if _caps(reason, ratio, at, other, slot, ZERO, LEVEL_MAX, standing, caps, p, a, t) == at:
+        if (
+            full_caps(reason, ratio, at, other, slot, ZERO, LEVEL_MAX, standing, caps, p, a, t)
+            == at
+        ):
             return True
-    return False
-
-
-@bare
-def _caps(reason, ratio, at, one, slot, spared, softest, standing, caps, p, a, t):  # type: ignore[no-untyped-def]
-    """Note the caps up to a level that are full at a slot, hard ones first, each once.
-
-    They are counted with those who stand above it, or, where slots are spared, with all who stand
-    in others.
-    """
-    position = p.tail_count + slot
-    others = (ONE << np.uint64(position)) - ONE
-    if spared:
-        others = ~(spared << np.uint64(p.tail_count))
-    count = 0
-    for place in range(p.group_start[one], p.group_start[one + 1]):
-        group = p.group_of[place]
-        taken = p.occupied[group] | standing[group] & others
-        have = popcount(taken)
-        if not have:
-            continue
-        family = p.group_family[group]
-        for span in range(a.span_start[family], a.span_start[family + 1]):
-            if (
-                a.level[span] <= softest
-                and have >= a.most[span]
-                and _is_full(a.most[span], a.mask[span], a.window[span], taken, position)
-            ):
-                count = _insert(caps, count, a.level[span], a.rule[span], group)
-    for each in range(count):
-        rule, group = caps[each, 1], caps[each, 2]
-        is_known = False
-        for before in range(each):
-            is_known |= caps[before, 1] == rule and caps[before, 2] == group
-        if not is_known:
-            label = p.group_label[group]
-            at = _note(reason, ratio, at, CAPPED, t.own[rule], label, -1, slot, 1.0)
-    return at
-
-
-@inline
-def _insert(caps, count, level, rule, group):  # type: ignore[no-untyped-def]
-    """Keep caps by level and rule; those alike stay in the order they came in."""
-    at = count
-    while at > 0 and (
-        caps[at - 1, 0] > level or (caps[at - 1, 0] == level and caps[at - 1, 1] > rule)
-    ):
-        for place in range(3):
-            caps[at, place] = caps[at - 1, place]
-        at -= 1
-    caps[at, 0], caps[at, 1], caps[at, 2] = level, rule, group
-    return count + 1
-
-
-@inline
-def _is_full(most, mask, window, taken, position):  # type: ignore[no-untyped-def]
-    """Tell whether one more at a position is more than a span takes."""
-    if not window:
-        return (mask >> np.uint64(position) & ONE) != ZERO and popcount(taken & mask) >= most
-    length = FULL if window >= WORD_BITS else (ONE << np.uint64(window)) - ONE
-    run = length << np.uint64(max(0, position - window + 1))
-    for _ in range(min(window, position + 1)):
-        if popcount(taken & run) >= most:
-            return True
-        run <<= ONE
     return False
 
 
@@ -430,7 +282,7 @@ def _blocked(utility, mine, p, t):  # type: ignore[no-untyped-def]
     """List those who may stand nowhere, the most useful first, and what keeps their classes out."""
     nowhere = p.eligible == ZERO
     blocked_count = np.int64(nowhere.sum()) if p.open else 0
-    listed = _best(utility, nowhere, BLOCKED_MAX) if p.open else np.empty(0, np.int64)
+    listed = best(utility, nowhere, BLOCKED_MAX) if p.open else np.empty(0, np.int64)
     blocked = np.empty((len(listed), 2), np.int32)
     known, lists = np.empty(len(listed), np.int64), 0
     named_start = np.zeros(len(listed) + 1, np.int32)
@@ -445,7 +297,7 @@ def _blocked(utility, mine, p, t):  # type: ignore[no-untyped-def]
             if of == QUARANTINED and t.slots & p.open:
                 named[names] = t.quarantine
                 names += 1
-            for each in range(_effects_of(mine, of, p, t)):
+            for each in range(effects_of(mine, of, p, t)):
                 effect = mine[each]
                 if t.kind[effect] == BLOCK and t.word[effect] & p.open:
                     named[names] = t.article[effect]

@@ -82,25 +82,26 @@ def tables_of(shape: Shape) -> tuple[Tables, Named]:
         return known.setdefault((rule, source), len(known))
 
     own = [article(rule.id, rule.source) for rule in shape.rules]
-    column, start, rows, most = list[int](), [0], list[tuple[Any, ...]](), 1
+    column, counts, rows, most = list[int](), list[IntArray](), list[tuple[Any, ...]](), 1
     for rule, at, effects in zip(shape.rules, shape.columns, shape.effects, strict=True):
-        if not any(_row(effect, 0) for each in effects.values() for effect in each):
-            continue
-        column.append(at)
-        widest = 0
-        for verdict in range(VERDICTS):
-            told = [_row(e, article(rule.id, rule.source_of(verdict)))
-                    for e in effects.get(verdict, ())]  # fmt: skip
-            rows.extend(row for row in told if row)
-            widest = max(widest, len(rows) - start[-1])
-            start.append(len(rows))
-        most += widest
+        counted = np.zeros(VERDICTS, np.int32)
+        for verdict in sorted(effects):
+            told = article(rule.id, rule.source_of(verdict))
+            found = [row for effect in effects[verdict] if (row := _row(effect, told))]
+            counted[verdict] = len(found)
+            rows.extend(found)
+        if counted.any():
+            column.append(at)
+            counts.append(counted)
+            most += int(counted.max())
+    start = np.zeros(len(column) * VERDICTS + 1, np.int32)
+    np.cumsum(np.array(counts, np.int32), out=start[1:])
     quarantine = article(QUARANTINE, "")
     labelled = {rule.id for rule in shape.rules if rule.labels}
     kind, of, word, ratio, duty = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     tables = Tables(
         np.array(column, np.int32),
-        np.array(start, np.int32),
+        start,
         np.array(kind, np.uint8),
         np.array(of, np.int32),
         np.array(word, np.uint64),

@@ -14,7 +14,6 @@ import numpy as np
 
 import constraints
 import ranker
-from constraints.govern import warm
 from constraints.kernel import Tables
 from constraints.solve import ROUNDS, solve_tables
 from loadtests.bench.pages import Cell, page
@@ -27,6 +26,7 @@ from loadtests.bench.titles import (
     service,
 )
 from ranker.facts.id_index import IdIndex
+from ranker.serving.warming import warm_up
 from ranker.v1 import rerank_pb2 as pb
 
 TITLES: Final = 10_000
@@ -79,7 +79,7 @@ def _first_requests(pipe: Any, data_dir: Path, count: int) -> None:
     told = [_any_shape(rng, numbers, texts) for _ in range(count)]
     signatures()  # imports all, as the server does before it freezes what is loaded
     serving = service(data_dir)
-    warm()
+    warm_up()
     before, micros = signatures(), []
     for data in told:
         begun = time.perf_counter_ns()

@@ -17,7 +17,10 @@ _RANKER: Final = Path(__file__).parents[1]
 _DECIDING: Final = (  # whose code a decision follows from, beside facts, policy and request
     (Path(constraints.__file__).parent, ("*.py", "*/*.py", "*.toml")),
     (_RANKER / "facts", ("*.py",)),
-    (_RANKER / "serving", ("decode.py", "encode.py", "encode_kernel.py", "paging.py", "wire.py")),
+    (
+        _RANKER / "serving",
+        ("citing.py", "decode.py", "encode.py", "encode_kernel.py", "paging.py", "wire.py"),
+    ),
 )
 
 

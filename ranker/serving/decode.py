@@ -183,9 +183,8 @@ def _candidates(
 
 def _utility(field: str, values: Any) -> FloatArray:
     utility = np.array(values, np.float32)
-    fine = np.isfinite(utility) & (utility >= 0)
-    if not fine.all():
-        index = int(np.argmin(fine))
+    if not (utility.min() >= 0 and utility.max() < np.inf):  # nor where one is no number
+        index = int(np.argmin(np.isfinite(utility) & (utility >= 0)))
         fault = f"{utility[index]} is not a finite number of 0 or more"
         raise _bad(f"{field}[{index}]", fault, "UTILITY_OUT_OF_RANGE")
     return utility + np.float32(0)  # -0.0 becomes 0.0

@@ -1,26 +1,25 @@
 """Decisions to bytes: indices become ids, groups become names, rules bring their sources."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from constraints.catalogue import SHAPES_MAX
 from constraints.decision import Blocked, Cause, Decision, Move, Owed, Placement, Reason, SlotState
 from constraints.decision import VoidPin as Pin
 from constraints.facts import Facts, WordArray
 from constraints.govern import govern
-from constraints.law import law_rows
 from constraints.offer import Candidates
 from constraints.page import Page
 from constraints.policy import Policy
 from constraints.reasons.rows import Told
-from constraints.reasons.tables import Article, Named
+from constraints.reasons.tables import Article
 from constraints.rule import Rule, Violation
 from constraints.vocabulary import shown_name
 from ranker.serving import wire
+from ranker.serving.citing import NOTHING, cited_by, known, known_of, rules_of
 from ranker.serving.decode import Asked
 from ranker.serving.wire import (
     BYTES,
@@ -62,7 +61,6 @@ _FINDING: Final = _tags(out.Finding)
 _PIN: Final = _tags(out.VoidPin)
 
 
-_NOTHING: Final = ("", "")
 _NO_NUMBERS: Final = np.zeros(0, np.uint64)
 
 
@@ -145,7 +143,7 @@ class _Bytes:
         # Single numbers are read quicker through this than from an array.
         self.ids: Any = asked.ids.data if isinstance(asked.ids, np.ndarray) else asked.ids
         self.offered = len(asked.ids) - asked.joined
-        self.rules = _rules_of(policy)
+        self.rules = rules_of(policy)
         self.named: set[Article] = set()
         self.cited: set[Article] = set()
 
@@ -157,8 +155,8 @@ class _Bytes:
     def told(self, told: Told) -> bytes:
         """Write placements, moves and who may stand nowhere, from rows of numbers."""
         raw, named = _written(told, self.asked.ids, self.offered, self.themes)
-        known = _known_of(self.policy, told.names)
-        self.cited.update([known[one] for one in named])
+        articles = known_of(self.policy, told.names)
+        self.cited.update([articles[one] for one in named])
         return raw
 
     def placement(self, p: Placement) -> bytes:
@@ -260,9 +258,9 @@ class _Bytes:
 
     def citations(self) -> bytes:
         """Write every rule named so far with each row of the law it was named for."""
-        cited = _cited_by(self.policy)
-        self.cited.update([_known(one, self.rules) for one in self.named])
-        return b"".join([cited[one] for one in sorted(self.cited - {_NOTHING})])
+        cited = cited_by(self.policy)
+        self.cited.update([known(one, self.rules) for one in self.named])
+        return b"".join([cited[one] for one in sorted(self.cited - {NOTHING})])
 
 
 def _written(
@@ -309,18 +307,6 @@ def warm() -> None:
     parts = govern(Candidates(np.ones(1, np.float32), Facts.unknown(1)), page, policy).parts
     if isinstance(parts, Told):
         _written(parts, np.ones(1, np.uint64), 1, ())
-
-
-def _known(article: Article, rules: Mapping[str, Rule]) -> Article:
-    """Return a rule of the policy with a row, its own unless one is told; else _NOTHING."""
-    rule_id, row = article
-    return (rule_id, row or rules[rule_id].source) if rule_id in rules else _NOTHING
-
-
-@lru_cache(SHAPES_MAX)
-def _known_of(policy: Policy, names: Named) -> list[Article]:
-    rules = _rules_of(policy)
-    return [_known(article, rules) for article in names.articles]
 
 
 def _group(rules: dict[str, Rule], themes: Sequence[str], rule_id: str, group: int) -> str:
@@ -370,24 +356,6 @@ def _reason(
     return b"".join(told), text(of["source"], source) + number(of["slot"], max(slot, 0))
 
 
-class _Cited(dict[Article, bytes]):
-    """Citations as they stand in a decision, each written once."""
-
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-
-    def __missing__(self, article: Article) -> bytes:
-        message = _citation(self.policy, *article)
-        raw = sized(_DECISION["citations"], message.SerializeToString(deterministic=True))
-        self[article] = raw
-        return raw
-
-
-@lru_cache(4)
-def _cited_by(policy: Policy) -> _Cited:
-    return _Cited(policy)
-
-
 class Writer:
     """Writes reasons as messages, and collects the rules they name with their sources."""
 
@@ -406,22 +374,3 @@ class Writer:
     def citations(self) -> list[out.Citation]:
         """Write every rule named so far with each row of the law it was named for."""
         return list(out.Decision.FromString(self._bytes.citations()).citations)
-
-
-@lru_cache(4)
-def _rules_of(policy: Policy) -> dict[str, Rule]:
-    return {rule.id: rule for rule in policy.rules}
-
-
-def _citation(policy: Policy, rule_id: str, source: str) -> out.Citation:
-    rule, row = _rules_of(policy)[rule_id], law_rows()[source]
-    return out.Citation(
-        rule_id=rule_id,
-        rule_type=rule.type,
-        source=source,
-        citation_zh=row.citation("zh"),
-        citation_en=row.citation("en"),
-        quote_zh=row.quote_zh,
-        quote_en=row.quote_en,
-        order_ref=rule.order_ref or "",
-    )

@@ -37,7 +37,16 @@ from ranker.serving.status import SERVER_US, to_status
 from ranker.serving.tls import Certificates
 from ranker.serving.warming import warm_up
 from ranker.settings import Settings
-from ranker.telemetry import CALLS, LOG_UNSIGNED, LOG_UNSYNCED, REQUESTS, SECONDS, alarm, note
+from ranker.telemetry import (
+    CALLS,
+    LOG_UNSIGNED,
+    LOG_UNSYNCED,
+    REQUESTS,
+    SECONDS,
+    alarm,
+    note,
+    series,
+)
 from ranker.tracing import Tracing
 from ranker.v1 import decision_log_pb2, explain_pb2, exposure_pb2, rerank_pb2
 
@@ -347,7 +356,7 @@ class Server:
             context.abort_with_status(to_status(error, begun_s))
             raise AssertionError("abort raises") from error
         finally:
-            REQUESTS.labels(reason).inc()
+            series(REQUESTS, reason).inc()
             then(reason)
 
     def _report(self, error: Exception, reason: str) -> None:

@@ -4,10 +4,8 @@ import time
 import uuid
 from collections import Counter as Counts
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
-
-from prometheus_client import Counter
 
 from constraints.decision import Decision
 from constraints.errors import DeadlineError
@@ -40,6 +38,7 @@ from ranker.telemetry import (
     WORTH,
     Laps,
     alarm,
+    series,
 )
 from ranker.tracing import Trace
 from ranker.v1 import log_pb2
@@ -209,12 +208,6 @@ def _record(
     )
 
 
-@lru_cache(1_024)
-def _series(counter: Counter, *labels: str) -> Counter:
-    """Look a series of a counter up, which takes as long as counting does."""
-    return counter.labels(*labels)
-
-
 def _filled(decision: Decision) -> int:
     return sum(one >= 0 for one in decision.slate)
 
@@ -225,18 +218,18 @@ def _count(surface: str, decision: Decision) -> None:
     counts = (filled, empty, len(parts.slate) - filled - empty)
     for state, count in zip(("filled", "empty", "reserved"), counts, strict=True):
         if count:
-            _series(SLOTS, surface, state).inc(count)
+            series(SLOTS, surface, state).inc(count)
     if parts.unregistered_count:
         UNREGISTERED.labels(surface).inc(parts.unregistered_count)
     for outcome in ("relaxed", "shadow", "withdrawn"):
         for violation in getattr(decision, outcome):
             RULES.labels(violation.rule_id, outcome).inc(violation.count)
     for rule_id, count in Counts(parts.deciding).items():
-        _series(RULES, rule_id, "decided").inc(count)
+        series(RULES, rule_id, "decided").inc(count)
     if decision.blocked_count:
-        _series(BLOCKED, surface).inc(decision.blocked_count)
-    _series(WORTH, surface).inc(decision.worth)
-    _series(BOUND, surface).inc(max(decision.free_bound, 0.0))
+        series(BLOCKED, surface).inc(decision.blocked_count)
+    series(WORTH, surface).inc(decision.worth)
+    series(BOUND, surface).inc(max(decision.free_bound, 0.0))
     if decision.solver_failed:
         alarm("SOLVER_FAILED", "the solver raised or returned no slate", surface=surface)
     if decision.withdrawn:
