@@ -1,8 +1,8 @@
 """What was decided: the slate, the reasons, what was relaxed, what stayed empty."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cached_property
 from typing import Final, NamedTuple
 
 from constraints.effects import Duty
@@ -162,7 +162,7 @@ class Words(NamedTuple):
 
 
 @dataclass(eq=False)
-class Parts:
+class Parts(ABC):
     """The same, with its words only where somebody asks; equal to others that say the same.
 
     Attributes:
@@ -180,10 +180,10 @@ class Parts:
     unregistered_count: int
     deciding: list[str]
 
-    @cached_property
+    @property
+    @abstractmethod
     def words(self) -> Words:
         """All of it in words."""
-        raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Parts):
@@ -198,7 +198,7 @@ class Plain(Parts):
     """Parts that are words already."""
 
     def __init__(self, words: Words, blocked_count: int) -> None:
-        self.words = words
+        self._words = words
         super().__init__(
             [one.candidate for one in words.placements],
             [one.slot for one in words.placements if one.state is SlotState.EMPTY],
@@ -207,6 +207,11 @@ class Plain(Parts):
             sum(not one.is_registered for one in words.placements),
             [move.reasons[0].rule_id for move in words.moves if move.reasons],
         )
+
+    @property
+    def words(self) -> Words:
+        """The words given."""
+        return self._words
 
 
 @dataclass(frozen=True, slots=True)

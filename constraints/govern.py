@@ -103,8 +103,8 @@ def _solved(program: Program, rounds: int, solver: Solver) -> tuple[Solution, bo
         found = solver(program, rounds)
         slate = np.asarray(found.slate)
         if slate.shape == (program.slot_count,) and np.issubdtype(slate.dtype, np.signedinteger):
-            told = found.rounds, found.free_bound, found.is_proved
-            return Solution(slate.astype(np.int64), *told), False
+            rest = found.rounds, found.free_bound, found.is_proved
+            return Solution(slate.astype(np.int64), *rest), False
     except Exception:  # noqa: BLE001 -- whatever it does, the page is lawful and we are told
         pass
     found = solve_by_reference(program)

@@ -102,15 +102,21 @@ def _worth(open_positions, utility, classes, t):  # type: ignore[no-untyped-def]
 
 @kernel
 def _by_worth(weighted):  # type: ignore[no-untyped-def]
-    """Sort the largest first, ties by index: by bytes of the float's bits, the last byte first."""
-    count = len(weighted)
+    """Sort the largest first, ties by index: by the bits of the floats."""
     keys = weighted.view(np.uint64).copy()
+    for one in range(len(keys)):
+        keys[one] = keys[one] if keys[one] & SIGN else ~(keys[one] | SIGN)
+    return _by_bytes(keys)
+
+
+@kernel
+def _by_bytes(keys):  # type: ignore[no-untyped-def]
+    """Sort words, the smallest first, ties by index: by their bytes, the last byte first."""
+    count = len(keys)
     times = np.zeros((8, 256), np.int32)
     for one in range(count):
-        key = keys[one] if keys[one] & SIGN else ~(keys[one] | SIGN)
-        keys[one] = key
         for byte in range(8):
-            times[byte, np.int64(key >> np.uint64(8 * byte) & BYTE)] += 1
+            times[byte, np.int64(keys[one] >> np.uint64(8 * byte) & BYTE)] += 1
     order = np.arange(count).astype(np.int32)
     other = np.empty(count, np.int32)
     for byte in range(8):
@@ -178,22 +184,22 @@ def _rank(names, own, others):  # type: ignore[no-untyped-def]
 
     The label of each rank is left in `names`.
     """
-    labels, place_of = np.empty(len(names), np.uint32), np.empty(len(names), np.int32)
+    labels, place_of = np.empty(len(names), np.uint64), np.empty(len(names), np.int32)
     count, size = 0, own.shape[0] * own.shape[1]
     for table, first in ((own, 0), (others, size)):
         for one in range(table.shape[0]):
             place = 0
             while place < table.shape[1] and table[one, place] > 0:
-                labels[count] = table[one, place]
+                labels[count] = np.uint64(table[one, place])
                 place_of[count] = first + one * table.shape[1] + place
                 count += 1
                 place += 1
-    ranks, last = 0, np.uint32(0)
-    for at in _by_label(labels[:count]):
+    ranks, last = 0, ZERO
+    for at in _by_bytes(labels[:count]):
         if labels[at] != last:
             last = labels[at]
             ranks += 1
-            names[ranks] = last
+            names[ranks] = np.int32(last)
         place = place_of[at]
         if place < size:
             own[place // own.shape[1], place % own.shape[1]] = ranks
@@ -201,32 +207,6 @@ def _rank(names, own, others):  # type: ignore[no-untyped-def]
             place -= size
             others[place // others.shape[1], place % others.shape[1]] = ranks
     return ranks
-
-
-@kernel
-def _by_label(labels):  # type: ignore[no-untyped-def]
-    """Sort the smallest first, by bytes, the last byte first."""
-    count = len(labels)
-    times = np.zeros((4, 256), np.int32)
-    for one in range(count):
-        for byte in range(4):
-            times[byte, labels[one] >> np.uint32(8 * byte) & np.uint32(0xFF)] += 1
-    order, other = np.arange(count).astype(np.int32), np.empty(count, np.int32)
-    for byte in range(4):
-        shift = np.uint32(8 * byte)
-        if count == 0 or times[byte, labels[0] >> shift & np.uint32(0xFF)] == count:
-            continue  # all alike
-        at = 0
-        for value in range(256):
-            have = times[byte, value]
-            times[byte, value] = at
-            at += have
-        for rank in range(count):
-            own = labels[order[rank]] >> shift & np.uint32(0xFF)
-            other[times[byte, own]] = order[rank]
-            times[byte, own] += 1
-        order, other = other, order
-    return order
 
 
 @kernel

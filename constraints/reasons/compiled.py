@@ -9,7 +9,6 @@ import numpy as np
 
 from constraints.catalogue import QUARANTINED
 from constraints.decision import BLOCKED_MAX, Cause
-from constraints.effects import LEVEL_MAX
 from constraints.jit import bare, kernel
 from constraints.reasons.finding import best, effects_of, floors, full_caps, kept_out, note
 from constraints.reasons.reference import OVERTAKEN_MAX
@@ -30,7 +29,7 @@ def tell(slate: Any, utility: Any, p: Any, a: Any, t: Any) -> Any:
     Args:
         slate: (K,) int64.
         utility: (n,) float32 as received.
-        p: the page; see `Page` in `constraints.reasons`.
+        p: the page; see `Asked` in `constraints.reasons`.
         a: spans of each family; see `constraints.shape.Tables`.
         t: effects; see `constraints.reasons.tables.Tables`.
 
@@ -150,7 +149,7 @@ def _at(  # type: ignore[no-untyped-def]
     begun, of = at, p.class_of[one]
     count = effects_of(mine, of, p, t)
     at = kept_out(reason, ratio, at, of, slot, mine, count, p, t)
-    at = full_caps(reason, ratio, at, one, slot, ZERO, LEVEL_MAX, standing, caps, p, a, t)
+    at = full_caps(reason, ratio, at, one, slot, ZERO, standing, caps, p, a, t)
     for each in range(count):
         effect = mine[each]
         if t.kind[effect] == WEIGHT and t.ratio[effect] < 1.0:
@@ -223,13 +222,13 @@ def _arranged(  # type: ignore[no-untyped-def]
     spared = ONE << np.uint64(slot)
     if now >= 0:
         spared |= ONE << np.uint64(now)
-    at = full_caps(reason, ratio, at, one, slot, spared, LEVEL_MAX, standing, caps, p, a, t)
+    at = full_caps(reason, ratio, at, one, slot, spared, standing, caps, p, a, t)
     if at > begun or other < 0 or now < 0:
         return at
     of = p.class_of[other]
     count = effects_of(mine, of, p, t)
     at = kept_out(reason, ratio, at, of, now, mine, count, p, t)
-    at = full_caps(reason, ratio, at, other, now, spared, LEVEL_MAX, standing, caps, p, a, t)
+    at = full_caps(reason, ratio, at, other, now, spared, standing, caps, p, a, t)
     for each in range(begun, at):
         reason[each, CAUSE], reason[each, BY] = DISPLACED, other
         reason[each, SLOT], ratio[each] = slot, 1.0
@@ -269,10 +268,7 @@ def _overtakes(reason, ratio, at, one, slot, slot_of, standing, caps, p, a, t): 
         if not p.eligible[other] >> np.uint64(p.tail_count + slot) & ONE:
             continue
         asked += 1
-        if (
-            full_caps(reason, ratio, at, other, slot, ZERO, LEVEL_MAX, standing, caps, p, a, t)
-            == at
-        ):
+        if full_caps(reason, ratio, at, other, slot, ZERO, standing, caps, p, a, t) == at:
             return True
     return False
 

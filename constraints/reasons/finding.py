@@ -102,8 +102,8 @@ def floors(reason, ratio, at, one, slot, by, told, once, standing, p, a, t):  # 
 
 
 @bare
-def full_caps(reason, ratio, at, one, slot, spared, softest, standing, caps, p, a, t):  # type: ignore[no-untyped-def]
-    """Note the caps up to a level that are full at a slot, hard ones first, each once.
+def full_caps(reason, ratio, at, one, slot, spared, standing, caps, p, a, t):  # type: ignore[no-untyped-def]
+    """Note the caps that are full at a slot, hard ones first, each once.
 
     They are counted with those who stand above it, or, where slots are spared, with all who stand
     in others.
@@ -121,10 +121,8 @@ def full_caps(reason, ratio, at, one, slot, spared, softest, standing, caps, p, 
             continue
         family = p.group_family[group]
         for span in range(a.span_start[family], a.span_start[family + 1]):
-            if (
-                a.level[span] <= softest
-                and have >= a.most[span]
-                and _is_full(a.most[span], a.mask[span], a.window[span], taken, position)
+            if have >= a.most[span] and _is_full(
+                a.most[span], a.mask[span], a.window[span], taken, position
             ):
                 count = _insert(caps, count, a.level[span], a.rule[span], group)
     for each in range(count):
