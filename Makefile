@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input insta
 PIP_LOCKED := $(PIP) --require-hashes --only-binary :all:
 PIP_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(LOCK_FLAGS)
-KERNELS := $(wildcard constraints/*.py constraints/kernel/*.py constraints/judging/*.py constraints/reasons/*.py constraints/certify/*.py ranker/facts/id_*.py ranker/serving/encode_kernel.py)
+KERNELS := $(wildcard constraints/*.py constraints/kernel/*.py constraints/judging/*.py constraints/reasons/*.py constraints/certify/*.py ranker/facts/id_*.py ranker/serving/*_kernel.py)
 
 # Stamps: a step is done again only when something it depends on is newer.
 # They live in .venv, so a fresh .venv starts from nothing.

@@ -17,7 +17,7 @@ from constraints.rule import Day, Rule, Verdicts
 
 CLASSES_MAX: Final = 65_535  # LIMIT: different verdict vectors, the quarantined ones' among them
 SHAPES_MAX: Final = 256  # LIMIT: page shapes whose tables are kept
-TABLES: Final = 3  # of a shape: what is asked, what is demanded, what must be shown
+TABLES: Final = 2  # of a shape: what is asked, what is demanded
 QUARANTINED: Final = 0  # the class of rows on which the halves of a rule disagree
 QUARANTINE: Final = "quarantine"
 """Stands for a rule's id where it is quarantine that keeps a row out."""
@@ -53,6 +53,7 @@ class Catalogue:
         day: first day for which all this is true.
         labels: columns of label numbers, in the order of LABELS.
         label_counts: one more than the largest number in each.
+        is_registered: the column of facts.
         cached: calls a function with hashable arguments, and remembers what it returned.
     """
 
@@ -64,6 +65,7 @@ class Catalogue:
     day: Day
     labels: tuple[IntArray, ...] = field(init=False)
     label_counts: IntArray = field(init=False)
+    is_registered: BoolArray = field(init=False)
     all_hold_until: Day = field(init=False)
     cached: Callable[..., Any] = field(init=False)
 
@@ -73,6 +75,7 @@ class Catalogue:
         for name, value in (
             ("labels", labels),
             ("label_counts", counts),
+            ("is_registered", _read_only(self.facts.is_registered)),
             ("all_hold_until", int(self.holds_until.min(initial=DAY_MAX))),
             ("cached", lru_cache(SHAPES_MAX * TABLES)(_call)),
         ):

@@ -25,6 +25,7 @@ from constraints.verify import Judgement, verify
 
 Solver: TypeAlias = Callable[[Program, int], Solution]
 DEFAULT_ROUNDS = ROUNDS["default"]
+_DISCOUNT: list[int] = DISCOUNT.tolist()
 
 
 def govern(
@@ -102,7 +103,7 @@ def _solved(program: Program, rounds: int, solver: Solver) -> tuple[Solution, bo
     try:
         found = solver(program, rounds)
         slate = np.asarray(found.slate)
-        if slate.shape == (program.slot_count,) and np.issubdtype(slate.dtype, np.signedinteger):
+        if slate.shape == (program.slot_count,) and slate.dtype.kind == "i":
             rest = found.rounds, found.free_bound, found.is_proved
             return Solution(slate.astype(np.int64), *rest), False
     except Exception:  # noqa: BLE001 -- whatever it does, the page is lawful and we are told
@@ -112,9 +113,8 @@ def _solved(program: Program, rounds: int, solver: Solver) -> tuple[Solution, bo
 
 
 def _worth(steering: Steering, slate: IntArray) -> float:
-    filled = slate >= 0
-    worth = steering.program.utility[slate[filled]] @ DISCOUNT[: len(slate)][filled]
-    return float(worth) * steering.unit
+    worth_of, slots = steering.program.utility.item, zip(slate.tolist(), _DISCOUNT, strict=False)
+    return float(sum(worth_of(one) * factor for one, factor in slots if one >= 0)) * steering.unit
 
 
 def _lawful(

@@ -54,6 +54,7 @@ class Shape:
         effects, group_effects: what each asks for.
         pins: what is pinned, by slot and rule.
         weight_range: smallest and largest product of weights.
+        look_back: positions above a page that the windows of its rules reach.
     """
 
     page: Page
@@ -63,12 +64,7 @@ class Shape:
     group_effects: tuple[tuple[GroupEffect, ...], ...]
     pins: tuple[Pinned, ...]
     weight_range: tuple[float, float]
-
-    @property
-    def look_back(self) -> int:
-        """Positions above a page that the windows of its rules reach."""
-        caps = (e for effects in self.group_effects for e in effects if isinstance(e, Cap))
-        return max((cap.window_slots - 1 for cap in caps), default=0)
+    look_back: int
 
 
 @lru_cache(SHAPES_MAX)
@@ -84,14 +80,17 @@ def shape_of(policy: Policy, page: Page) -> Shape:
         for effect in each
         if isinstance(effect, Pin)
     )
+    group_effects = tuple(rule.group_effects(page) for rule in rules)
+    caps = (effect for each in group_effects for effect in each if isinstance(effect, Cap))
     return Shape(
         page,
         rules,
         tuple(found),
         effects,
-        tuple(rule.group_effects(page) for rule in rules),
+        group_effects,
         tuple(sorted(pins)),
         policy.weight_range,
+        max((cap.window_slots - 1 for cap in caps), default=0),
     )
 
 

@@ -14,9 +14,9 @@ from constraints.program import DISCOUNT, UTILITY_BITS, Program, Spans
 from constraints.shape import Asked, Shape, asked_of, shape_of
 
 try:
-    from constraints.kernel.gather import gather
+    from constraints.kernel.gather import claim, gather
 except ImportError:  # without numba
-    from constraints.kernel.gather_reference import gather
+    from constraints.kernel.gather_reference import claim, gather
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,8 @@ class Steering:
 
     def claims(self, slate: IntArray) -> Claims:
         """Return what is done to the placements of a slate; it may hold anything."""
-        asked, count = self.asked, len(self.class_of)
-        classes: IntArray = np.full(len(slate), len(asked.duties) - 1)  # of nobody
-        if count:
-            placed = (slate >= 0) & (slate < count)
-            classes = np.where(placed, self.class_of.take(slate, mode="clip"), classes)
-        return Claims(asked.weighers, asked.factors.take(classes, axis=1), asked.duties[classes])
+        asked = self.asked
+        return Claims(asked.weighers, *claim(slate, self.class_of, asked.factors, asked.duties))
 
 
 def compile_program(offer: Offer, page: Page, policy: Policy) -> Steering:

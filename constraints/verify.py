@@ -7,16 +7,13 @@ import numpy as np
 
 from constraints.catalogue import QUARANTINE, SHAPES_MAX
 from constraints.demands import Claims
-from constraints.effects import HARD
 from constraints.facts import FloatArray, IntArray
 from constraints.judging import (
     ABOVE,
     MALFORMED,
     OF_NO_RULE,
-    UNMARKED,
     Bench,
     bench_of,
-    duties_of,
     watched_of,
 )
 from constraints.offer import Offer
@@ -69,34 +66,15 @@ def verify(slate: IntArray, offer: Offer, claims: Claims, page: Page, policy: Po
         catalogue.judge.verdicts,
         catalogue.labels,
         _aligned(claims, bench.weighers),
+        np.array(claims.duties, np.int64),
         catalogue.cached(watched_of, bench, catalogue.judge),
         bench.tables,
     )
     told = found.tolist()
-    if bench.duties and not any(kind == MALFORMED for kind, *_ in told):
-        told += _unmarked(slate, offer, claims, bench)
     judgement = Judgement([], [])
     if told:
         _tell(told, bench, judgement)
     return judgement
-
-
-def _unmarked(slate: IntArray, offer: Offer, claims: Claims, bench: Bench) -> list[list[int]]:
-    """Find the placements that are not shown with what they must be shown with."""
-    column = offer.catalogue.judge
-    owed: IntArray = offer.catalogue.cached(duties_of, bench, column)
-    slots = np.flatnonzero(np.asarray(slate) >= 0)
-    of = owed[:, column.class_of[offer.rows[np.asarray(slate)[slots]]]]
-    missing = of & ~claims.duties[slots]
-    found = list[list[int]]()
-    if not missing.any():
-        return found
-    for row, rule in enumerate(rule for rule, _, _ in bench.duties):
-        at_fault = slots[missing[row] != 0].tolist()
-        if at_fault:
-            word = sum(1 << slot for slot in at_fault)
-            found.append([UNMARKED, rule, HARD, len(at_fault), -1, word])
-    return found
 
 
 def _aligned(claims: Claims, rule_ids: tuple[str, ...]) -> FloatArray:

@@ -177,8 +177,9 @@ def changed(one: Stored, engine_of: str) -> Record:
     }
     raw = body.SerializeToString(deterministic=True)
     made = record(one.envelope.kind, one.envelope.instant_us, raw, **told)
-    made.envelope.engine = engine_of
-    return made
+    envelope = log_pb2.Envelope.FromString(made.told)
+    envelope.engine = engine_of
+    return Record.of(envelope, raw)
 
 
 def test_another_result_by_the_same_code_is_an_alarm(copy: Path) -> None:

@@ -38,7 +38,7 @@ def aged(tmp_path_factory: pytest.TempPathFactory) -> Path:
         app.rerank(request(["lead-1", "lead-2"], slot_count=2))
         app.rerank(request(["lead-3", "room-a"], slot_count=2))
     made = [
-        Record(one.envelope, one.body)
+        one
         for one in read_records(folder / FOLDER)
         if one.envelope.kind == log_pb2.RECORD_KIND_DECISION
     ]
@@ -52,7 +52,7 @@ def aged(tmp_path_factory: pytest.TempPathFactory) -> Path:
         log.control("start", "", "")
         for one in made:
             one.envelope.instant_us = instant_us
-            log.append(one)
+            log.append(Record.of(one.envelope, one.body))
         sealer.seal()
         log.close()
     return folder

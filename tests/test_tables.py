@@ -53,7 +53,7 @@ def many(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     for number, one in enumerate(stored):
         if number == len(stored) // 2:
             now[0] += DAY_US
-        log.append(Record(one.envelope, one.body))
+        log.append(Record.of(one.envelope, one.body))
     log.close()
     return tmp_path
 
@@ -155,7 +155,7 @@ def test_a_rotation_goes_on_where_the_last_one_ended(data_dir: Path, tmp_path: P
     stored = [unpack(frame) for frame in segments.frames_from(data_dir / FOLDER, 1)]
     log = DecisionLog(tmp_path, clock=lambda: NOW_US)
     for one in stored:
-        log.append(Record(one.envelope, one.body))
+        log.append(Record.of(one.envelope, one.body))
         last = rotate(tmp_path).last_sequence
         assert last == log.sequence
     log.close()
@@ -281,7 +281,7 @@ def test_what_is_newer_than_the_index_is_looked_for_in_the_log(data_dir: Path, m
     log = DecisionLog(many, clock=lambda: NOW_US + DAY_US)
     one = next(unpack(f) for f in segments.frames_from(data_dir / FOLDER, 2))
     one.envelope.decision_id = "newest"
-    sequence = log.append(Record(one.envelope, one.body))
+    sequence = log.append(Record.of(one.envelope, one.body))
     log.close()
     lookup = Lookup(many)
     assert lookup.indexed_id("newest") is None

@@ -42,6 +42,7 @@ class Tables(NamedTuple):
         run_start: (p + 1,) int64 the runs of each cap; run: (u,) uint64.
         floor, least, floor_level: (f,) int64; floor_slots: (f,) uint64.
         serves: (f, VERDICTS) bool.
+        shower: (d,) int64 rules that have something shown, a row of `Watched.owed` each.
     """
 
     tail_count: int
@@ -67,6 +68,7 @@ class Tables(NamedTuple):
     floor_level: IntArray
     floor_slots: WordArray
     serves: BoolArray
+    shower: IntArray
 
 
 class Watched(NamedTuple):
@@ -77,11 +79,13 @@ class Watched(NamedTuple):
         sinks: uint8, 1 where a rule in force sinks it, 2 where one in shadow does.
         fixed: (2, c) uint64 slots to which rules in force, and those in shadow, fix it, and in
             which rules in force let it stand.
+        owed: (d, c) int64 word of what it must be shown with, a row for each of `Tables.shower`.
     """
 
     barred: WordArray
     sinks: IntArray
     fixed: WordArray
+    owed: IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,14 +123,6 @@ def bench_of(policy: Policy, page: Page) -> Bench:
     return Bench(rules, weighers, tables, page.slots, tuple(builder.duties))
 
 
-def duties_of(bench: Bench, column: Column) -> IntArray:
-    """Look up what every class of verdicts must be shown with: (d, c) int64, a row a duty."""
-    words = np.zeros((len(bench.duties), len(column.verdicts)), np.int64)
-    for row, (rule, verdict, duty) in enumerate(bench.duties):
-        words[row, column.verdicts[:, bench.tables.column[rule]] == verdict] = duty.word
-    return words
-
-
 def watched_of(bench: Bench, column: Column) -> Watched:
     """Look up what is demanded of every class of verdicts."""
     t = bench.tables
@@ -147,7 +143,10 @@ def watched_of(bench: Bench, column: Column) -> Watched:
     for rule, verdict, slot in zip(t.fixer, t.fixed, t.fixed_slot, strict=True):
         named = column.verdicts[:, t.column[rule]] == verdict
         fixed[int(rule >= t.enforced), named & (sinks & 1 == 0)] |= np.uint64(1 << int(slot))
-    return Watched(barred, sinks, fixed & ~closed)
+    owed = np.zeros((len(bench.duties), len(column.verdicts)), np.int64)
+    for row, (rule, verdict, duty) in enumerate(bench.duties):
+        owed[row, by_rule[t.column[rule]] == verdict] = duty.word
+    return Watched(barred, sinks, fixed & ~closed, owed)
 
 
 class _Builder:
@@ -214,6 +213,7 @@ class _Builder:
             "floor_level": np.array([floor.level for floor in floors], np.int64),
             "floor_slots": np.array([floor.slots for floor in floors], np.uint64),
             "serves": _sets([floor.verdicts for floor in floors]),
+            "shower": np.array([rule for rule, _, _ in self.duties], np.int64),
         }
 
 

@@ -19,6 +19,7 @@ from constraints.judging import (
     OF_NO_RULE,
     RAISED,
     STRAYED,
+    UNMARKED,
 )
 
 ONE = np.uint64(1)
@@ -63,6 +64,7 @@ def judge(
     verdicts: Any,
     labels: Any,
     factors: Any,
+    duties: Any,
     watched: Any,
     t: Any,
 ) -> Any:
@@ -103,6 +105,7 @@ def judge(
     )  # fmt: skip
     if sinks:
         found, count = _above(found, count, one, verdicts, watched, t)
+    found, count = _unmarked(found, count, one, duties, watched, t)
     return found[:count]
 
 
@@ -322,4 +325,18 @@ def _above(found, count, one, verdicts, watched, t):  # type: ignore[no-untyped-
         for slot in range(last_normal):
             if one[slot] != NOBODY and t.sunk[rule, verdicts[one[slot], t.column[rule]]]:
                 found, count = _noted(found, count, ABOVE, rule, 0, 1, -1, 1 << slot)
+    return found, count
+
+
+@kernel
+def _unmarked(found, count, one, duties, watched, t):  # type: ignore[no-untyped-def]
+    """Find placements that are not shown with what they must be shown with."""
+    for each in range(len(t.shower)):
+        times, slots = 0, 0
+        for slot in range(len(one)):
+            if one[slot] != NOBODY and watched.owed[each, one[slot]] & ~duties[slot]:
+                times += 1
+                slots |= 1 << slot
+        if times:
+            found, count = _noted(found, count, UNMARKED, t.shower[each], 0, times, -1, slots)
     return found, count

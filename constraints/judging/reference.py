@@ -16,6 +16,7 @@ from constraints.judging import (
     OF_NO_RULE,
     RAISED,
     STRAYED,
+    UNMARKED,
     Tables,
     Watched,
 )
@@ -33,6 +34,7 @@ def judge(
     verdicts: IntArray,
     labels: tuple[IntArray, ...],
     factors: FloatArray,
+    duties: IntArray,
     watched: Watched,
     t: Tables,
 ) -> IntArray:
@@ -48,6 +50,7 @@ def judge(
         verdicts: see `Column`; of the judging half.
         labels: see `Catalogue`.
         factors: (w, K) float64 claimed for the rules of `t.weigher`.
+        duties: (K,) int64 word of what each placement is claimed to be shown with.
         watched: what is demanded of each class.
         t: what is demanded by each rule.
 
@@ -65,6 +68,7 @@ def judge(
             found += _crowded(shown, counter)
         found += _lacking(shown)
         found += _above(shown, watched)
+        found += _unmarked(shown, duties, watched)
     return np.array(found, np.int64).reshape(len(found), 6)
 
 
@@ -203,3 +207,11 @@ def _above(shown: _Shown, watched: Watched) -> Iterator[Finding]:
                 sunk = t.sunk[rule, shown.verdict(one, rule)]
                 if sunk and slot < max(normal, default=-1):
                     yield ABOVE, rule, 0, 1, -1, 1 << slot
+
+
+def _unmarked(shown: _Shown, duties: IntArray, watched: Watched) -> Iterator[Finding]:
+    """Find placements that are not shown with what they must be shown with."""
+    for owed, rule in zip(watched.owed, shown.t.shower.tolist(), strict=True):
+        slots = [slot for slot, one, _ in shown.ours if owed[one] & ~duties[slot]]
+        if slots:
+            yield UNMARKED, rule, 0, len(slots), -1, sum(1 << slot for slot in slots)

@@ -77,6 +77,20 @@ def gather(
 
 
 @kernel
+def claim(slate: Any, class_of: Any, factors: Any, duties: Any) -> Any:
+    """Look up what is done to the placements of a slate; see `gather_reference.claim`."""
+    nobody = len(duties) - 1
+    claimed, shown = np.empty((len(factors), len(slate))), np.empty(len(slate), np.int64)
+    for slot in range(len(slate)):
+        is_one = 0 <= slate[slot] < len(class_of)
+        of = np.int64(class_of[slate[slot]]) if is_one else nobody
+        shown[slot] = duties[of]
+        for weigher in range(len(factors)):
+            claimed[weigher, slot] = factors[weigher, of]
+    return claimed, shown
+
+
+@kernel
 def _worth(open_positions, utility, classes, t):  # type: ignore[no-untyped-def]
     """Look up where candidates may stand and what they are worth there."""
     count = len(classes)

@@ -126,3 +126,24 @@ def _scaled(weighted: FloatArray) -> IntArray:
     """Round once, on a power-of-two scale, so that the same page is the same everywhere."""
     _, exponent = np.frexp(weighted.max(initial=0.0))
     return np.rint(np.ldexp(weighted, UTILITY_BITS - int(exponent))).astype(np.int64)
+
+
+def claim(
+    slate: IntArray, class_of: IntArray, factors: FloatArray, duties: IntArray
+) -> tuple[FloatArray, IntArray]:
+    """Look up what is done to the placements of a slate.
+
+    Args:
+        slate: (K,) int64; it may hold anything.
+        class_of: (n,) uint16 class of each candidate.
+        factors: (w, c + 1) float64 of each class, the last of nobody.
+        duties: (c + 1,) int64, the same.
+
+    Returns:
+        (w, K) factors and (K,) duties.
+    """
+    classes: IntArray = np.full(len(slate), len(duties) - 1)
+    if len(class_of):
+        placed = (slate >= 0) & (slate < len(class_of))
+        classes = np.where(placed, class_of.take(slate, mode="clip"), classes)
+    return factors.take(classes, axis=1), duties[classes]

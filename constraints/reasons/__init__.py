@@ -13,7 +13,7 @@ from constraints.facts import FloatArray, IntArray, WordArray
 from constraints.offer import Offer
 from constraints.page import Page
 from constraints.reasons.reference import Reasons
-from constraints.reasons.rows import Rows, Told
+from constraints.reasons.rows import Told
 from constraints.reasons.tables import tables_of
 from constraints.rule import Verdicts
 from constraints.steering import Steering
@@ -64,10 +64,17 @@ def told(slate: IntArray, steering: Steering, offer: Offer, page: Page) -> Parts
         steering.asked.verdicts,
     )
     utility = np.array(offer.utility, np.float32)
-    rows = Rows(*tell(slate, utility, asked, steering.asked.tables, tables))
-    registered, filled = np.ones(len(slate), np.bool_), np.flatnonzero(slate >= 0)
-    registered[filled] = offer.catalogue.facts.is_registered[offer.rows[slate[filled]]]
-    return Told(rows, names, page, slate, registered)
+    catalogue = offer.catalogue
+    rows = tell(
+        slate,
+        utility,
+        np.array(offer.rows, np.int32),
+        catalogue.is_registered,
+        asked,
+        steering.asked.tables,
+        tables,
+    )
+    return Told(rows, names, page, slate)
 
 
 def plain(reasons: Reasons, offer: Offer, page: Page) -> Plain:

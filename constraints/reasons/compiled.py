@@ -23,12 +23,14 @@ ROWS = 256  # of reasons, to begin with
 
 
 @kernel
-def tell(slate: Any, utility: Any, p: Any, a: Any, t: Any) -> Any:
+def tell(slate: Any, utility: Any, rows: Any, is_registered: Any, p: Any, a: Any, t: Any) -> Any:
     """Say why candidates stand where they stand.
 
     Args:
         slate: (K,) int64.
         utility: (n,) float32 as received.
+        rows: (n,) int32, as in `Offer`.
+        is_registered: of each row of the catalogue.
         p: the page; see `Asked` in `constraints.reasons`.
         a: spans of each family; see `constraints.shape.Tables`.
         t: effects; see `constraints.reasons.tables.Tables`.
@@ -54,6 +56,7 @@ def tell(slate: Any, utility: Any, p: Any, a: Any, t: Any) -> Any:
 
     wanted = best(utility, np.ones(count, np.bool_), slots)
     move, move_start = np.empty((slots, 3), np.int32), np.zeros(slots + 1, np.int32)
+    decider, deciders = np.empty(slots, np.int32), 0
     moves = rank = found = 0
     for slot in range(slots):
         if rank == len(wanted) or not p.open >> np.uint64(slot) & ONE:
@@ -71,6 +74,8 @@ def tell(slate: Any, utility: Any, p: Any, a: Any, t: Any) -> Any:
         )  # fmt: skip
         if found > begun:
             deciding[one, 0], deciding[one, 1] = reason[begun, ARTICLE], reason[begun, GROUP]
+            decider[deciders] = reason[begun, ARTICLE]
+            deciders += 1
         move[moves, 0], move[moves, 1], move[moves, 2] = one, slot, now
         moves += 1
         move_start[moves] = found
@@ -79,10 +84,12 @@ def tell(slate: Any, utility: Any, p: Any, a: Any, t: Any) -> Any:
     own_start[0], duty_start[0] = found, 0
     duty = np.empty((slots * (t.effects_max + 1), 2), np.int32)
     received, scored = np.zeros(slots, np.float32), np.zeros(slots, np.float64)
+    registered = np.ones(slots, np.bool_)
     duties = 0
     for slot in range(slots):
         one = slate[slot]
         if one >= 0:
+            registered[slot] = is_registered[rows[one]]
             received[slot] = utility[one]
             scored[slot] = np.float64(utility[one]) * p.weight[one]
             reason, ratio = _with_room(reason, ratio, found, room)
@@ -100,7 +107,7 @@ def tell(slate: Any, utility: Any, p: Any, a: Any, t: Any) -> Any:
     return Rows(
         reason[:found], ratio[:found], group, group_of, move[:moves], move_start[: moves + 1],
         own_start, duty[:duties], duty_start, blocked, named_start, named, received, scored,
-        blocked_count,
+        blocked_count, registered, decider[:deciders],
     )  # fmt: skip
 
 

@@ -48,6 +48,8 @@ class Rows(NamedTuple):
         received: (K,) float32 utility of each placement, 0 unless filled.
         scored: (K,) float64, the same after weights.
         blocked_count: how many may stand nowhere.
+        registered: (K,) bool, as `is_registered` of a placement.
+        decider: int32, the first article of each move that has reasons.
     """
 
     reason: IntArray
@@ -65,6 +67,8 @@ class Rows(NamedTuple):
     received: FloatArray
     scored: FloatArray
     blocked_count: int
+    registered: BoolArray
+    decider: IntArray
 
 
 class Told(Parts):
@@ -75,22 +79,18 @@ class Told(Parts):
         names: the articles.
         page: what was filled.
         slots: (K,) int64 candidate of each slot, -1 for none.
-        registered: (K,) bool, as `is_registered` of a placement.
     """
 
-    def __init__(
-        self, rows: Rows, names: Named, page: Page, slots: IntArray, registered: BoolArray
-    ) -> None:
-        self.rows, self.names, self.page = rows, names, page
-        self.slots, self.registered = slots, registered
-        slate, start, article = slots.tolist(), rows.move_start.tolist(), rows.reason[:, ARTICLE]
+    def __init__(self, rows: Rows, names: Named, page: Page, slots: IntArray) -> None:
+        self.rows, self.names, self.page, self.slots = rows, names, page, slots
+        slate: list[int] = slots.tolist()
         super().__init__(
             slate,
             [at for at, one in enumerate(slate) if one < 0 and not page.reserved >> at & 1],
             rows.blocked_count,
             len(rows.move),
-            len(slate) - int(np.count_nonzero(registered)),
-            [names.articles[article[a]][0] for a, b in pairwise(start) if a < b],
+            len(slate) - int(np.count_nonzero(rows.registered)),
+            [names.articles[one][0] for one in rows.decider.tolist()],
         )
 
     @cached_property
@@ -137,7 +137,7 @@ class Told(Parts):
             candidate,
             float(rows.received[slot]),
             float(rows.scored[slot]),
-            bool(self.registered[slot]),
+            bool(rows.registered[slot]),
             tuple(reasons[rows.own_start[slot] : rows.own_start[slot + 1]]),
             tuple(Owed(Duty(duty), *self.names.articles[article]) for duty, article in duties),
         )

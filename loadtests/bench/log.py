@@ -62,12 +62,11 @@ def _decided(folder: Path, titles: int) -> list[Record]:
     for data in served.requests(DRAWN):
         served.service.rerank(data)
     served.service.log.close()
-    told = []
-    for stored in read_records(served.service.log.folder):
-        if stored.envelope.kind == log_pb2.RECORD_KIND_DECISION:
-            stored.envelope.ClearField("sequence")
-            told.append(Record(stored.envelope, stored.body))
-    return told
+    return [
+        Record.of(stored.envelope, stored.body)
+        for stored in read_records(served.service.log.folder)
+        if stored.envelope.kind == log_pb2.RECORD_KIND_DECISION
+    ]
 
 
 def _paced(folder: Path, records: list[Record], seconds: int, rate: int) -> list[float]:

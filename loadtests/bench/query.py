@@ -143,7 +143,7 @@ def _stamp(data_dir: Path, pool: list[Stored], decisions: int) -> int:
         envelope.CopyFrom(one.envelope)
         envelope.instant_us, envelope.facts_revision = now[0], revision
         envelope.decision_id = uuid.UUID(bytes=rng.bytes(16)).hex
-        log.append(Record(envelope, one.body))
+        log.append(Record.of(envelope, one.body))
     log.close()
     return sum(path.stat().st_size for path in segments.segments_of(data_dir / "log"))
 

@@ -127,8 +127,7 @@ class DecisionLog:
         """
         with self._lock:
             sequence = self.sequence + 1
-            one.envelope.origin, one.envelope.sequence = self.origin, sequence
-            envelope = one.envelope.SerializeToString(deterministic=True)
+            envelope = one.envelope(self.origin, sequence)
             try:
                 self._put(sequence, envelope, one.body)
             except ValueError as error:  # this one alone: the log itself is well
@@ -140,7 +139,7 @@ class DecisionLog:
             if self._leaves is not None:
                 self._leaves.append(leaf_hash(envelope))
         self._wakes.set()
-        if self.durability == "disk" or one.envelope.kind == pb.RECORD_KIND_CONTROL:
+        if self.durability == "disk" or one.kind == pb.RECORD_KIND_CONTROL:
             self._await_disk(sequence)
         return sequence
 

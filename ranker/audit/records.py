@@ -4,23 +4,24 @@ import hashlib
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import xxhash
 
 import constraints
 from ranker.audit.frames import Frame
 from ranker.v1 import log_pb2 as pb
+from ranker.wire import number, tags, text
 
 SCHEMA: Final = 1
+ENVELOPE: Final = tags(pb.Envelope)
+_PLACE: Final = ("schema", "origin", "sequence")
 _RANKER: Final = Path(__file__).parents[1]
 _DECIDING: Final = (  # whose code a decision follows from, beside facts, policy and request
     (Path(constraints.__file__).parent, ("*.py", "*/*.py", "*.toml")),
     (_RANKER / "facts", ("*.py",)),
-    (
-        _RANKER / "serving",
-        ("citing.py", "decode.py", "encode.py", "encode_kernel.py", "paging.py", "wire.py"),
-    ),
+    (_RANKER / "serving", ("citing.py", "decode*.py", "encode*.py", "paging.py")),
+    (_RANKER, ("wire.py",)),
 )
 
 
@@ -39,12 +40,29 @@ class Record(NamedTuple):
     """What is to be recorded, before it has a place in the log.
 
     Attributes:
-        envelope: without origin, sequence and what is known of the body.
+        kind: `RecordKind`.
+        told: the fields of its envelope behind `sequence`, as they are written.
         body: serialised.
     """
 
-    envelope: pb.Envelope
+    kind: int
+    told: bytes
     body: bytes
+
+    @classmethod
+    def of(cls, envelope: pb.Envelope, body: bytes) -> Self:
+        """Make a record of an envelope; schema, origin and sequence are left out."""
+        rest = pb.Envelope()
+        rest.CopyFrom(envelope)
+        for name in _PLACE:
+            rest.ClearField(name)
+        return cls(envelope.kind, rest.SerializeToString(deterministic=True), body)
+
+    def envelope(self, origin: str, sequence: int) -> bytes:
+        """Write the envelope of the record at its place in a log."""
+        of = ENVELOPE
+        place = text(of["origin"], origin) + number(of["sequence"], sequence)
+        return number(of["schema"], SCHEMA) + place + self.told
 
 
 class Stored(NamedTuple):
@@ -75,7 +93,6 @@ def record(kind: Any, instant_us: int, body: bytes, **told: Any) -> Record:
         told: other fields of the envelope.
     """
     envelope = pb.Envelope(
-        schema=SCHEMA,
         kind=kind,
         instant_us=instant_us,
         body_sha256=hashlib.sha256(body).digest(),
@@ -83,7 +100,7 @@ def record(kind: Any, instant_us: int, body: bytes, **told: Any) -> Record:
         engine=engine(),
         **told,
     )
-    return Record(envelope, body)
+    return Record.of(envelope, body)
 
 
 def unpack(frame: Frame) -> Stored:

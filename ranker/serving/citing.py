@@ -9,8 +9,8 @@ from constraints.law import law_rows
 from constraints.policy import Policy
 from constraints.reasons.tables import Article, Named
 from constraints.rule import Rule
-from ranker.serving.wire import BYTES, sized, tag
 from ranker.v1 import decision_pb2 as out
+from ranker.wire import BYTES, sized, tag
 
 NOTHING: Final = ("", "")
 _CITATIONS: Final = tag(out.Decision.CITATIONS_FIELD_NUMBER, BYTES)
@@ -29,23 +29,17 @@ def known_of(policy: Policy, names: Named) -> list[Article]:
     return [known(article, rules) for article in names.articles]
 
 
-class _Cited(dict[Article, bytes]):
-    """Citations as they stand in a decision, each written once."""
-
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-
-    def __missing__(self, article: Article) -> bytes:
-        message = _citation(self.policy, *article)
-        raw = sized(_CITATIONS, message.SerializeToString(deterministic=True))
-        self[article] = raw
-        return raw
+@lru_cache(1_024)
+def cited(policy: Policy, articles: frozenset[Article]) -> bytes:
+    """Write the citations of some articles as they stand in a decision."""
+    return b"".join([_cited(policy, *one) for one in sorted(articles - {NOTHING})])
 
 
-@lru_cache(4)
-def cited_by(policy: Policy) -> _Cited:
-    """Return the citations a policy has made so far."""
-    return _Cited(policy)
+@lru_cache(1_024)
+def _cited(policy: Policy, rule_id: str, source: str) -> bytes:
+    return sized(
+        _CITATIONS, _citation(policy, rule_id, source).SerializeToString(deterministic=True)
+    )
 
 
 @lru_cache(4)

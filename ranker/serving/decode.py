@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -13,6 +13,11 @@ from constraints.facts import FloatArray, IntArray, WordArray
 from constraints.page import POSITIONS_MAX, SLOTS_MAX, ViewerClass
 from ranker.settings import Settings
 from ranker.v1 import rerank_pb2 as pb
+
+try:
+    from ranker.serving import decode_kernel as kernel
+except ImportError:  # without numba
+    kernel = None  # type: ignore[assignment]
 
 ID_CHARS_MAX: Final = 128  # LIMIT: characters of an id
 NAME_CHARS_MAX: Final = 64  # LIMIT: characters of a surface, a terminal or a feature
@@ -27,12 +32,21 @@ _VIEWERS: Final = (
 _KINDS: Final = len(pb.CandidateKind.items())
 
 
+class _Candidates(NamedTuple):
+    """See `Asked`."""
+
+    ids: Sequence[str] | WordArray
+    utility: FloatArray
+    kinds: IntArray | None = None
+    inline: Sequence[Mapping[str, str]] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request, checked, as arrays.
 
     Attributes:
-        message: the message itself, without viewer, session and token, for the record.
+        kept: the request itself, without viewer, session and token, for the record.
         ids: n candidate ids, as text or as an array of numbers, each once.
         utility: (n,) float32, finite, >= 0.
         kinds: (n,) uint8 declared kinds, or None when none is declared.
@@ -41,7 +55,8 @@ class Asked:
         joined: how many of the n nobody offered: the last ones.
     """
 
-    message: pb.RerankRequest
+    kept: bytes
+    request_id: str
     surface: str
     terminal: str
     slot_count: int
@@ -86,8 +101,10 @@ def decode(data: bytes, settings: Settings) -> Asked:
             reason="REQUEST_TOO_LARGE",
             field="request",
         )
+    plain = _plain(data, settings)
+    head, columns, candidates = plain or (data, b"", None)
     try:
-        message = pb.RerankRequest.FromString(data)
+        message = pb.RerankRequest.FromString(head)
     except DecodeError:
         raise RequestError(
             "request: is not a RerankRequest", reason="MALFORMED_MESSAGE", field="request"
@@ -111,36 +128,61 @@ def decode(data: bytes, settings: Settings) -> Asked:
         raise _bad("tail_ids", f"has {len(tail_ids)} ids, at most {most} fit", "TAIL_TOO_LONG")
     for index, key in enumerate(tail_ids):
         _check_text(f"tail_ids[{index}]", key, ID_CHARS_MAX)
-    ids, utility, kinds, inline = _candidates(message, settings)
-    asked = Asked(
-        message=message,
-        surface=message.surface,
-        terminal=message.terminal,
-        slot_count=slots,
-        first_slot=message.first_slot,
-        page_token=message.page_token,
-        tail_ids=tail_ids,
-        session_id=message.session_id,
-        viewer_id=message.viewer_id,
-        reserved=_reserved(message),
-        viewer_class=_VIEWERS[message.viewer_class],
-        is_personalised=message.personalised if message.HasField("personalised") else True,
-        expected_policy_digest=message.expected_policy_digest,
-        ids=ids,
-        utility=utility,
-        kinds=kinds,
-        inline=inline,
-    )
+    if candidates is None:
+        candidates = _candidates(message, settings)
+    reserved = _reserved(message)
+    viewer_id, session_id = message.viewer_id, message.session_id
+    page_token = message.page_token
     message.ClearField("viewer_id")
     message.ClearField("session_id")
     message.ClearField("page_token")
     message.DiscardUnknownFields()  # they decide nothing, and may be about the viewer
-    return asked
+    return Asked(
+        kept=message.SerializeToString(deterministic=True) + columns,
+        request_id=message.request_id,
+        surface=message.surface,
+        terminal=message.terminal,
+        slot_count=slots,
+        first_slot=message.first_slot,
+        page_token=page_token,
+        tail_ids=tail_ids,
+        session_id=session_id,
+        viewer_id=viewer_id,
+        reserved=reserved,
+        viewer_class=_VIEWERS[message.viewer_class],
+        is_personalised=message.personalised if message.HasField("personalised") else True,
+        expected_policy_digest=message.expected_policy_digest,
+        ids=candidates.ids,
+        utility=candidates.utility,
+        kinds=candidates.kinds,
+        inline=candidates.inline,
+    )
 
 
-def _candidates(
-    message: pb.RerankRequest, settings: Settings
-) -> tuple[Sequence[str] | WordArray, FloatArray, IntArray | None, list[dict[str, str]]]:
+def _plain(data: bytes, settings: Settings) -> tuple[bytes, bytes, _Candidates] | None:
+    """Read candidates that are plain numbers with utilities, of which nothing is wrong.
+
+    Returns:
+        The request without its candidates, their field, and what it says; else None.
+    """
+    if not data or kernel is None:
+        return None
+    raw = np.frombuffer(data, np.uint8)
+    start, end, ids, utility = kernel.read(raw, settings.candidate_count_max)
+    if not end:
+        return None
+    return data[:start] + data[end:], data[start:end], _Candidates(ids, utility)
+
+
+def warm() -> None:
+    """Read one request, so that the kernel is compiled before one needs it."""
+    columns = pb.CandidateColumns(ids=[1], utilities=[1.0])
+    data = pb.RerankRequest(columns=columns).SerializeToString()
+    if kernel is not None:
+        kernel.read(np.frombuffer(data, np.uint8), 1)
+
+
+def _candidates(message: pb.RerankRequest, settings: Settings) -> _Candidates:
     match message.WhichOneof("candidates"):
         case "columns":
             columns = message.columns
@@ -178,7 +220,7 @@ def _candidates(
     kinds = np.array(kind_values, np.int32) if kind_values else None
     if kinds is not None and ((kinds < 0) | (kinds >= _KINDS)).any():
         raise _unknown_enum(f"{field}.kinds", int(kinds[(kinds < 0) | (kinds >= _KINDS)][0]))
-    return ids, _utility(f"{field}.utilities", utilities), kinds, inline
+    return _Candidates(ids, _utility(f"{field}.utilities", utilities), kinds, inline)
 
 
 def _utility(field: str, values: Any) -> FloatArray:

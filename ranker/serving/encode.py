@@ -1,7 +1,7 @@
 """Decisions to bytes: indices become ids, groups become names, rules bring their sources."""
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
@@ -18,23 +18,18 @@ from constraints.reasons.rows import Told
 from constraints.reasons.tables import Article
 from constraints.rule import Rule, Violation
 from constraints.vocabulary import shown_name
-from ranker.serving import wire
-from ranker.serving.citing import NOTHING, cited_by, known, known_of, rules_of
+from ranker import wire
+from ranker.serving.citing import cited, known, known_of, rules_of
 from ranker.serving.decode import Asked
-from ranker.serving.wire import (
-    BYTES,
-    FIXED32,
-    FIXED64,
+from ranker.v1 import decision_pb2 as out
+from ranker.wire import (
     SMALL,
     TRUE,
-    VARINT,
     double,
     number,
     sized,
-    tag,
     text,
 )
-from ranker.v1 import decision_pb2 as out
 
 try:
     from ranker.serving import encode_kernel as kernel
@@ -42,23 +37,14 @@ except ImportError:  # without numba
     kernel = None  # type: ignore[assignment]
 
 
-def _tags(message: Any) -> dict[str, bytes]:
-    """Return the head of each field of a message."""
-    kinds = {1: FIXED64, 2: FIXED32, 9: BYTES, 11: BYTES, 12: BYTES}  # double, float, string, …
-    return {
-        field.name: tag(field.number, BYTES if field.is_packed else kinds.get(field.type, VARINT))
-        for field in message.DESCRIPTOR.fields
-    }
-
-
-_DECISION: Final = _tags(out.Decision)
-_PLACEMENT: Final = _tags(out.Placement)
-_MOVE: Final = _tags(out.Move)
-_BLOCKED: Final = _tags(out.BlockedCandidate)
-_REASON: Final = _tags(out.Reason)
-_DUTY: Final = _tags(out.OwedDuty)
-_FINDING: Final = _tags(out.Finding)
-_PIN: Final = _tags(out.VoidPin)
+_DECISION: Final = wire.tags(out.Decision)
+_PLACEMENT: Final = wire.tags(out.Placement)
+_MOVE: Final = wire.tags(out.Move)
+_BLOCKED: Final = wire.tags(out.BlockedCandidate)
+_REASON: Final = wire.tags(out.Reason)
+_DUTY: Final = wire.tags(out.OwedDuty)
+_FINDING: Final = wire.tags(out.Finding)
+_PIN: Final = wire.tags(out.VoidPin)
 
 
 _NO_NUMBERS: Final = np.zeros(0, np.uint64)
@@ -258,9 +244,8 @@ class _Bytes:
 
     def citations(self) -> bytes:
         """Write every rule named so far with each row of the law it was named for."""
-        cited = cited_by(self.policy)
         self.cited.update([known(one, self.rules) for one in self.named])
-        return b"".join([cited[one] for one in sorted(self.cited - {NOTHING})])
+        return cited(self.policy, frozenset(self.cited))
 
 
 def _written(
@@ -275,10 +260,9 @@ def _written(
             told.slots,
             np.uint64(told.page.first_screen),
             np.uint64(told.page.reserved),
-            told.registered,
             offered,
             ids if isinstance(ids, np.ndarray) else _NO_NUMBERS,
-            _texts([]) if isinstance(ids, np.ndarray) else _ids(told, ids),
+            _no_texts() if isinstance(ids, np.ndarray) else _ids(told, ids),
             kernel.Texts(told.names.text, told.names.text_start),
             _texts(groups),
         ),
@@ -299,6 +283,11 @@ def _texts(texts: Sequence[bytes]) -> Any:
     assert kernel is not None
     start = np.array([0, *accumulate(map(len, texts))], np.int32)
     return kernel.Texts(np.frombuffer(bytearray().join(texts), np.uint8), start)
+
+
+@cache
+def _no_texts() -> Any:
+    return _texts([])
 
 
 def warm() -> None:

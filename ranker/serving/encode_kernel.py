@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from constraints.decision import SlotState
-from constraints.facts import BoolArray, IntArray, WordArray
+from constraints.facts import IntArray, WordArray
 from constraints.jit import bare, inline, kernel
 from constraints.reasons.rows import ARTICLE, BY, CAUSE, SLOT
 
@@ -40,7 +40,6 @@ class Asked(NamedTuple):
     Attributes:
         slate: (K,) int64.
         first_screen, reserved: words of slots.
-        registered: (K,) bool.
         offered: candidates from here on joined.
         numbers: (n,) uint64 ids, or none where they are texts.
         ids: texts of those candidates that are named, empty where ids are numbers.
@@ -51,7 +50,6 @@ class Asked(NamedTuple):
     slate: IntArray
     first_screen: np.uint64
     reserved: np.uint64
-    registered: BoolArray
     offered: int
     numbers: WordArray
     ids: Texts
@@ -219,7 +217,7 @@ def _placement(out, at, slot, r, a):  # type: ignore[no-untyped-def]
     at = _number(out, at, 9, on_screen)
     for each in range(r.own_start[slot + 1] - 1, r.own_start[slot] - 1, -1):
         at = _reason(out, at, 8, each, ratios, r, a)
-    at = _number(out, at, 7, np.uint64(not a.registered[slot]))
+    at = _number(out, at, 7, np.uint64(not r.registered[slot]))
     at = _double(out, at, 6, r.scored[slot], r.scored.view(np.uint64)[slot])
     if r.received[slot]:
         at = _raw(out, at, 5, FIXED32, np.uint64(r.received.view(np.uint32)[slot]), 4)

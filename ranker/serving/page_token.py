@@ -36,8 +36,8 @@ class Seam:
     expires_s: int
 
 
-_FIELDS: Final = tuple(field.name for field in fields(Seam))
-_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_FORM: Final = "{" + ",".join(f'"{field.name}":%s' for field in fields(Seam)) + "}"
+_json: Final = json.encoder.encode_basestring
 
 
 def load_keys(data_dir: Path) -> list[bytes]:
@@ -66,7 +66,17 @@ def load_keys(data_dir: Path) -> list[bytes]:
 
 def sign(seam: Seam, keys: list[bytes]) -> str:
     """Return the token of a seam."""
-    payload = _json({name: getattr(seam, name) for name in _FIELDS}).encode()
+    payload = (
+        _FORM
+        % (
+            _json(seam.surface),
+            _json(seam.terminal),
+            _json(seam.session_id),
+            seam.first_slot,
+            f"[{','.join(map(_json, seam.tail_ids))}]",
+            seam.expires_s,
+        )
+    ).encode()
     return f"{_VERSION}.{_text(payload)}.{_text(_mac(payload, keys[0]))}"
 
 

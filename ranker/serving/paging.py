@@ -1,9 +1,8 @@
 """The page a request is for: its place on the surface, and the token for the page below it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from constraints.decision import Decision
 from constraints.errors import RequestError, UnknownSurfaceError
 from constraints.page import POSITIONS_MAX, Page
 from constraints.policy import Policy, Surface
@@ -89,7 +88,7 @@ def place(
 def next_token(
     asked: Asked,
     placed: Placed,
-    decision: Decision,
+    shown: Sequence[str | None],
     policy: Policy,
     keys: list[bytes],
     expires_s: int,
@@ -97,15 +96,22 @@ def next_token(
     """Sign what the page below this one must know: ids enough for windows to look back to.
 
     They reach past a page shorter than a window, and cover all of an unfinished first screen.
+
+    Args:
+        asked: the request.
+        placed: its page.
+        shown: what stands in each slot, as far as we chose it.
+        policy: knows the windows.
+        keys: the first signs.
+        expires_s: seconds since 1970 (UTC).
     """
     page = placed.page
     first_slot = page.first_slot + page.slot_count
     above_fold = first_slot if first_slot < page.first_screen_slots else 1
     look_back = max(shape_of(policy, page.shape).look_back, above_fold)
-    here = [asked.reserved.get(slot, "") for slot in range(page.slot_count)]
-    for slot, candidate in enumerate(decision.slate):
-        if candidate >= 0:
-            here[slot] = asked.id_text(candidate)
+    here = [one or "" for one in shown]
+    for slot, key in asked.reserved.items():
+        here[slot] = key
     above = (*placed.tail_ids, *here)
     seam = Seam(
         surface=asked.surface,

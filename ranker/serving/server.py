@@ -38,6 +38,7 @@ from ranker.serving.tls import Certificates
 from ranker.serving.warming import warm_up
 from ranker.settings import Settings
 from ranker.telemetry import (
+    BEHIND,
     CALLS,
     LOG_UNSIGNED,
     LOG_UNSYNCED,
@@ -227,6 +228,7 @@ class Server:
     def _tend(self) -> None:
         """Say whether calls can be answered: not with a log that fails, or facts too old."""
         self.gate.look()
+        BEHIND.count()
         LOG_UNSYNCED.set(self.log.sequence - self.log.on_disk)
         LOG_UNSIGNED.set(self.log.sequence - self.sealer.size)
         if not self.log.is_healthy:

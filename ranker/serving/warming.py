@@ -6,12 +6,13 @@ import time
 
 from constraints import govern, kernel
 from ranker.facts import id_index
-from ranker.serving import encode
+from ranker.serving import decode, encode
 
 
 def warm_up() -> None:
     """Run every kernel once, or load what an earlier run compiled."""
     govern.warm()
+    decode.warm()
     encode.warm()
     id_index.warm()
 

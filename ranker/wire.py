@@ -8,7 +8,7 @@ Each function writes what protobuf's own deterministic serialisation writes, whi
 from collections.abc import Iterable
 from functools import lru_cache
 from struct import Struct
-from typing import Final
+from typing import Any, Final
 
 VARINT: Final = 0
 FIXED64: Final = 1
@@ -42,10 +42,24 @@ def tag(field: int, kind: int) -> bytes:
     return _varint(field << 3 | kind)
 
 
+def tags(message: Any) -> dict[str, bytes]:
+    """Return the head of each field of a message."""
+    kinds = {1: FIXED64, 2: FIXED32, 9: BYTES, 11: BYTES, 12: BYTES}  # double, float, string, …
+    return {
+        field.name: tag(field.number, BYTES if field.is_packed else kinds.get(field.type, VARINT))
+        for field in message.DESCRIPTOR.fields
+    }
+
+
 def sized(head: bytes, data: bytes) -> bytes:
     """Write a field of bytes, a text or a message; a message is written even if it is empty."""
     size = len(data)
     return head + (SMALL[size] if size < 1 << 14 else _varint(size)) + data
+
+
+def data(head: bytes, value: bytes) -> bytes:
+    """Write bytes or the bytes of a text, nothing for none."""
+    return sized(head, value) if value else b""
 
 
 @lru_cache(16_384)

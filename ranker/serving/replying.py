@@ -1,0 +1,128 @@
+"""A decided page to bytes: the record the log keeps of it, and the reply."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from constraints.decision import Decision
+from constraints.offer import Offer
+from constraints.terms import Kind
+from ranker.audit.records import ENVELOPE, Record, engine
+from ranker.audit.shown import ANYTHING
+from ranker.audit.viewers import Marked
+from ranker.serving.counting import filled
+from ranker.serving.decode import Asked
+from ranker.serving.encode import Encoded
+from ranker.serving.paging import Placed
+from ranker.serving.state import InUse
+from ranker.v1 import log_pb2
+from ranker.v1 import rerank_pb2 as pb
+from ranker.wire import data, number, sized, tags, text
+
+_BODY: Final = tags(log_pb2.DecisionBody)
+_REPLY: Final = tags(pb.RerankResponse)
+_RECEIPT: Final = tags(pb.Receipt)
+_ROOM: Final = bytes([Kind.ROOM])
+
+
+class Decided(NamedTuple):
+    """Which decision it is, when it was made, and by what."""
+
+    decision_id: str
+    now_us: int
+    using: InUse
+
+    @property
+    def facts_age_ms(self) -> int:
+        """Milliseconds since the facts were confirmed newest."""
+        return int(self.using.facts_age_s * 1000)
+
+
+def shown_on(asked: Asked, decision: Decision) -> list[str | None]:
+    """Return what a decision put into each slot of its page; see `Shown`."""
+    return [
+        asked.id_text(one) if one >= 0 else (ANYTHING if slot in asked.reserved else "")
+        for slot, one in enumerate(decision.slate)
+    ]
+
+
+def recorded(
+    by: Decided,
+    asked: Asked,
+    placed: Placed,
+    offer: Offer,
+    viewer: Marked,
+    decision: Decision,
+    encoded: Encoded,
+) -> Record:
+    """Build the record: enough to decide again, and of the viewer's id its HMAC alone."""
+    using, of = by.using, _BODY
+    body = b"".join(
+        (
+            data(of["decision"], encoded.decision),
+            number(of["first_slot"], placed.page.first_slot),
+            *_tail(placed.tail_ids),
+            number(of["seam_unverified"], placed.seam_unverified),
+            number(of["facts_strict"], using.facts_strict),
+            data(of["request"], asked.kept),
+            data(of["viewer_hmac"], viewer.hmac),
+        )
+    )
+    of = ENVELOPE
+    told = b"".join(
+        (
+            number(of["kind"], log_pb2.RECORD_KIND_DECISION),
+            number(of["instant_us"], by.now_us),
+            data(of["body_sha256"], hashlib.sha256(body).digest()),
+            number(of["body_bytes"], len(body)),
+            text(of["engine"], engine()),
+            data(of["decision_id"], by.decision_id.encode()),
+            data(of["request_id"], asked.request_id.encode()),
+            text(of["surface"], asked.surface),
+            data(of["policy_digest"], bytes.fromhex(using.policy.digest)),
+            number(of["facts_revision"], using.snapshot.revision),
+            data(of["facts_digest"], bytes.fromhex(using.snapshot.digest)),
+            number(of["facts_age_ms"], by.facts_age_ms),
+            number(of["candidate_count"], len(asked.ids)),
+            number(of["filled_count"], filled(decision)),
+            number(of["empty_count"], len(decision.parts.empty_slots)),
+            number(of["blocked_count"], decision.blocked_count),
+            number(of["moved_count"], decision.parts.moved_count),
+            number(of["relaxed_count"], len(decision.relaxed)),
+            number(of["withdrawn_count"], len(decision.withdrawn)),
+            text(of["viewer_key_id"], viewer.key_id),
+            number(of["live"], _ROOM in offer.catalogue.facts.kind.take(offer.rows).tobytes()),
+        )
+    )
+    return Record(log_pb2.RECORD_KIND_DECISION, told, body)
+
+
+def _tail(ids: Sequence[str]) -> list[bytes]:
+    return [sized(_BODY["tail_ids"], one.encode()) for one in ids]
+
+
+def replied(by: Decided, encoded: Encoded, token: str, origin: str, sequence: int) -> bytes:
+    """Write a `RerankResponse`.
+
+    Args:
+        by: the decision.
+        encoded: its message.
+        token: of the next page, empty where there is none.
+        origin: of the log.
+        sequence: of the record.
+    """
+    using, of = by.using, _REPLY
+    receipt = text(_RECEIPT["origin"], origin) + number(_RECEIPT["sequence"], sequence)
+    return b"".join(
+        (
+            sized(of["decision"], encoded.cited),
+            data(of["decision_id"], by.decision_id.encode()),
+            text(of["policy_digest"], using.policy.digest),
+            number(of["facts_revision"], using.snapshot.revision),
+            text(of["facts_digest"], using.snapshot.digest),
+            number(of["facts_age_ms"], by.facts_age_ms),
+            sized(of["receipt"], receipt),
+            data(of["page_token"], token.encode()),
+            number(of["instant_us"], by.now_us),
+        )
+    )
