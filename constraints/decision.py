@@ -181,6 +181,11 @@ class Parts(ABC):
     deciding: list[str]
 
     @property
+    def filled_count(self) -> int:
+        """How many slots are filled."""
+        return len(self.slate) - self.slate.count(-1)
+
+    @property
     @abstractmethod
     def words(self) -> Words:
         """All of it in words."""

@@ -1,7 +1,6 @@
 """The one entry: an offer, a page and a policy in; a lawful slate with its reasons out."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -109,7 +108,7 @@ def _solved(program: Program, rounds: int, solver: Solver) -> tuple[Solution, bo
     except Exception:  # noqa: BLE001 -- whatever it does, the page is lawful and we are told
         pass
     found = solve_by_reference(program)
-    return replace(found, slate=found.slate.astype(np.int64)), True
+    return found._replace(slate=found.slate.astype(np.int64)), True
 
 
 def _worth(steering: Steering, slate: IntArray) -> float:

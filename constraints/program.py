@@ -3,8 +3,7 @@
 A position is a bit: 0 to T-1 the tail, nearest last; T to T+K-1 the slots of this page.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -16,8 +15,7 @@ DISCOUNT: Final = np.rint(2**16 / np.log2(np.arange(64) + 2)).astype(np.int64)
 """(64,) int64: how much a slot is worth, about 1 / log2(slot + 2), in 65536ths."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spans:
+class Spans(NamedTuple):
     """Where members of a group are counted: ranges, and windows that slide.
 
     Sorted by group; the spans of group g are rows start[g] to start[g + 1] - 1.
@@ -40,8 +38,7 @@ class Spans:
     rule: IntArray
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """The page in the engine's form, for n candidates, T tail positions and K slots.
 
     Attributes:

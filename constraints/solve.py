@@ -1,8 +1,7 @@
 """Fills the slots of a page by its program."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from constraints import kernel
 from constraints.facts import IntArray
@@ -16,8 +15,7 @@ ROUNDS_MAX: Final = 100_000  # LIMIT: rounds of one page
 _kernel = kernel.load()
 
 
-@dataclass(frozen=True, slots=True)
-class Solution:
+class Solution(NamedTuple):
     """A filled page.
 
     Attributes:

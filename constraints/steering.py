@@ -1,7 +1,7 @@
 """Compiles an offer for a page into the engine's form, by gathering what was worked out ahead."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,7 @@ except ImportError:  # without numba
     from constraints.kernel.gather_reference import claim, gather
 
 
-@dataclass(frozen=True, slots=True)
-class Steering:
+class Steering(NamedTuple):
     """A program and where it comes from.
 
     Attributes:

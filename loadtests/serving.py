@@ -5,7 +5,6 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -142,7 +141,7 @@ def _solver(name: str, solve: Callable[..., Any]) -> Callable[..., Any]:
 
     def random(program: Any, rounds: int) -> Any:
         slate = draw.integers(-2, len(program.order) + 2, program.slot_count)
-        return replace(solve(program, rounds), slate=slate)
+        return solve(program, rounds)._replace(slate=slate)
 
     def stale(program: Any, rounds: int) -> Any:
         found = solve(program, rounds)
@@ -150,7 +149,7 @@ def _solver(name: str, solve: Callable[..., Any]) -> Callable[..., Any]:
         slate = np.full(program.slot_count, -1, np.int32)
         size = min(len(before), len(slate))
         slate[:size] = before[:size]
-        return replace(found, slate=slate)
+        return found._replace(slate=slate)
 
     def raising(program: Any, rounds: int) -> Any:
         raise RuntimeError("a hostile solver")

@@ -29,12 +29,17 @@ def _varint(value: int) -> bytes:
 
 SMALL: Final = tuple(_varint(value) for value in range(1 << 14))
 """Whole numbers as they are written, up to 16,383."""
+_MORE: Final = tuple(bytes((value & 0x7F | 0x80, value >> 7 | 0x80)) for value in range(1 << 14))
 TRUE: Final = SMALL[1]
 
 
 def varint(value: int) -> bytes:
     """Write a whole number of 0 or more."""
-    return SMALL[value] if value < 1 << 14 else _varint(value)
+    found = b""
+    while value >= 1 << 14:
+        found += _MORE[value & 0x3FFF]
+        value >>= 14
+    return found + SMALL[value]
 
 
 def tag(field: int, kind: int) -> bytes:
@@ -54,7 +59,7 @@ def tags(message: Any) -> dict[str, bytes]:
 def sized(head: bytes, data: bytes) -> bytes:
     """Write a field of bytes, a text or a message; a message is written even if it is empty."""
     size = len(data)
-    return head + (SMALL[size] if size < 1 << 14 else _varint(size)) + data
+    return head + (SMALL[size] if size < 1 << 14 else varint(size)) + data
 
 
 def data(head: bytes, value: bytes) -> bytes:
@@ -70,7 +75,7 @@ def text(head: bytes, value: str) -> bytes:
 
 def number(head: bytes, value: int) -> bytes:
     """Write a whole number or a truth, nothing for 0."""
-    return head + (SMALL[value] if value < 1 << 14 else _varint(value)) if value else b""
+    return head + (SMALL[value] if value < 1 << 14 else varint(value)) if value else b""
 
 
 def double(head: bytes, value: float) -> bytes:

@@ -40,7 +40,7 @@ def _message(rng: np.random.Generator, count: int) -> pb.RerankRequest:
 
 
 def _told(asked: Asked) -> dict[str, Any]:
-    found = {name: getattr(asked, name) for name in Asked.__slots__}
+    found = {name: getattr(asked, name) for name in Asked._fields}
     for name in ("ids", "utility"):
         column = np.asarray(found[name])
         found[name] = column.dtype.str, column.tobytes()  # which tells 0.0 from -0.0

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -70,8 +69,8 @@ def lawful(program: Program, slate: list[int]) -> bool:
 
 def changed(program: Program, **columns: Any) -> Program:
     """Return a program with other columns, and the order that its utilities ask for."""
-    told = replace(program, **columns)
-    return replace(told, order=np.argsort(-told.utility, kind="stable").astype(np.int32))
+    told = program._replace(**columns)
+    return told._replace(order=np.argsort(-told.utility, kind="stable").astype(np.int32))
 
 
 def offered(program: Program, candidates: list[int]) -> Program:
@@ -134,7 +133,7 @@ def test_they_are_equal_where_one_placement_breaks_more_than_a_field_can_count()
 
 
 def spans_with(program: Program, **columns: Any) -> Program:
-    return changed(program, spans=replace(program.spans, **columns))
+    return changed(program, spans=program.spans._replace(**columns))
 
 
 EDGES = {

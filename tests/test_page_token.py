@@ -1,7 +1,6 @@
 """Pages below others: the token carries the seam, and is honoured only as it was issued."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,7 @@ def test_a_token_is_honoured_only_as_it_was_issued(app: Served) -> None:
 
 def _seam(**other: Any) -> page_token.Seam:
     expires_s = NOW_US // 1_000_000 + 1_800
-    return replace(page_token.Seam("home", "phone", "s", 2, (), expires_s), **other)
+    return page_token.Seam("home", "phone", "s", 2, (), expires_s)._replace(**other)
 
 
 def test_every_changed_character_of_a_token_is_noticed() -> None:

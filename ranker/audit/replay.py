@@ -1,7 +1,6 @@
 """Decides again what the log says was decided: by the same policy, facts, rounds and instant."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -142,7 +141,7 @@ class Replayer:
     ) -> tuple[bytes, list[float]]:
         asked = decode(body.request, self._settings)
         if self.draft:
-            asked = replace(asked, expected_policy_digest="")
+            asked = asked._replace(expected_policy_digest="")
         placed = place(
             asked,
             policy,

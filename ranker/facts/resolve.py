@@ -1,7 +1,6 @@
 """What a request offers, as rows of a catalogue: registered ones, then what the caller sent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -23,8 +22,7 @@ JOINED_MAX: Final = 16  # LIMIT: titles that join what a caller offers
 COUNTED_MAX: Final = 256  # LIMIT: titles a rule may want offered, the first of the catalogue
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """What a request is judged by.
 
     Attributes:

@@ -1,10 +1,15 @@
 """Citations: the rules a decision names, each with the rows of the law it is named for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import compress
 from typing import Final
 
+import numpy as np
+
 from constraints.catalogue import SHAPES_MAX
+from constraints.facts import BoolArray, IntArray
 from constraints.law import law_rows
 from constraints.policy import Policy
 from constraints.reasons.tables import Article, Named
@@ -22,17 +27,53 @@ def known(article: Article, rules: Mapping[str, Rule]) -> Article:
     return (rule_id, row or rules[rule_id].source) if rule_id in rules else NOTHING
 
 
-@lru_cache(SHAPES_MAX)
-def known_of(policy: Policy, names: Named) -> list[Article]:
-    """Return of each article what is cited for it."""
-    rules = rules_of(policy)
-    return [known(article, rules) for article in names.articles]
-
-
-@lru_cache(1_024)
-def cited(policy: Policy, articles: frozenset[Article]) -> bytes:
+def cited(policy: Policy, articles: Set[Article]) -> bytes:
     """Write the citations of some articles as they stand in a decision."""
     return b"".join([_cited(policy, *one) for one in sorted(articles - {NOTHING})])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cites:
+    """All that pages of one shape may cite, laid out so that a page only picks from it.
+
+    Attributes:
+        articles: sorted; at: their places.
+        written: the citation of each.
+        place: (a,) of each article of the shape, one behind the last for what is not cited.
+    """
+
+    policy: Policy
+    articles: tuple[Article, ...]
+    at: Mapping[Article, int]
+    written: tuple[bytes, ...]
+    place: IntArray
+
+    def pick(self, named: BoolArray, more: Set[Article]) -> bytes:
+        """Write the citations of a page.
+
+        Args:
+            named: (a,) which articles of the shape it names.
+            more: others, as `known` says them.
+        """
+        picked = np.zeros(len(self.written) + 1, np.bool_)
+        picked[self.place[named]] = True
+        for one in more - {NOTHING}:
+            if one not in self.at:  # it does not steer the page: a rule in shadow, say
+                return cited(self.policy, more | set(compress(self.articles, picked.tolist())))
+            picked[self.at[one]] = True
+        return b"".join(compress(self.written, picked.tolist()))
+
+
+@lru_cache(SHAPES_MAX)
+def cites_of(policy: Policy, names: Named) -> Cites:
+    """Lay out what pages of a shape may cite."""
+    rules = rules_of(policy)
+    knowns = [known(article, rules) for article in names.articles]
+    articles = tuple(sorted({*knowns} - {NOTHING}))
+    at = {article: place for place, article in enumerate(articles)}
+    place = np.array([at.get(one, len(articles)) for one in knowns], np.int64)
+    written = tuple(_cited(policy, *one) for one in articles)
+    return Cites(policy, articles, at, written, place)
 
 
 @lru_cache(1_024)

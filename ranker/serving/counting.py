@@ -32,11 +32,6 @@ class _Page(NamedTuple):
     bound: float
 
 
-def filled(decision: Decision) -> int:
-    """Return how many slots a decision filled."""
-    return sum(one >= 0 for one in decision.slate)
-
-
 def note(surface: str, decision: Decision) -> None:
     """Have a page counted, and raise what must never happen."""
     parts, findings = decision.parts, list[tuple[str, str, int]]()
@@ -45,7 +40,7 @@ def note(surface: str, decision: Decision) -> None:
     page = _Page(
         surface,
         len(parts.slate),
-        filled(decision),
+        parts.filled_count,
         len(parts.empty_slots),
         parts.unregistered_count,
         decision.blocked_count,

@@ -1,7 +1,6 @@
 """Requests to arrays: every limit and shape of a request is checked here."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -41,8 +40,7 @@ class _Candidates(NamedTuple):
     inline: Sequence[Mapping[str, str]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A request, checked, as arrays.
 
     Attributes:
@@ -81,7 +79,13 @@ class Asked:
             return self
         told = [self.id_text(candidate) for candidate in range(len(self.ids))]
         utility = np.concatenate([self.utility, np.zeros(len(ids), self.utility.dtype)])
-        return replace(self, ids=[*told, *ids], utility=utility, joined=len(ids))
+        return self._replace(ids=[*told, *ids], utility=utility, joined=len(ids))
+
+    def id_texts(self, candidates: Sequence[int]) -> list[str]:
+        """Return the ids of candidates as text; -1 stands for the last one."""
+        if isinstance(self.ids, np.ndarray):
+            return [*map(str, self.ids.take(candidates).tolist())]
+        return [self.ids[one] for one in candidates]
 
     def id_text(self, candidate: int) -> str:
         """Return a candidate's id as text."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from constraints.decision import Blocked, Cause, Decision, Move, Owed, Placement, Reason, SlotState
 from constraints.decision import VoidPin as Pin
-from constraints.facts import Facts, WordArray
+from constraints.facts import BoolArray, Facts, WordArray
 from constraints.govern import govern
 from constraints.offer import Candidates
 from constraints.page import Page
@@ -19,7 +19,7 @@ from constraints.reasons.tables import Article
 from constraints.rule import Rule, Violation
 from constraints.vocabulary import shown_name
 from ranker import wire
-from ranker.serving.citing import cited, known, known_of, rules_of
+from ranker.serving.citing import Cites, cited, cites_of, known, rules_of
 from ranker.serving.decode import Asked
 from ranker.v1 import decision_pb2 as out
 from ranker.wire import (
@@ -131,7 +131,8 @@ class _Bytes:
         self.offered = len(asked.ids) - asked.joined
         self.rules = rules_of(policy)
         self.named: set[Article] = set()
-        self.cited: set[Article] = set()
+        self.cites: Cites | None = None
+        self.told_named = np.zeros(0, np.bool_)
 
     def _id(self, candidate: int) -> bytes:
         """Write a candidate's id, its head left out."""
@@ -140,9 +141,8 @@ class _Bytes:
 
     def told(self, told: Told) -> bytes:
         """Write placements, moves and who may stand nowhere, from rows of numbers."""
-        raw, named = _written(told, self.asked.ids, self.offered, self.themes)
-        articles = known_of(self.policy, told.names)
-        self.cited.update([articles[one] for one in named])
+        raw, self.told_named = _written(told, self.asked.ids, self.offered, self.themes)
+        self.cites = cites_of(self.policy, told.names)
         return raw
 
     def placement(self, p: Placement) -> bytes:
@@ -244,13 +244,15 @@ class _Bytes:
 
     def citations(self) -> bytes:
         """Write every rule named so far with each row of the law it was named for."""
-        self.cited.update([known(one, self.rules) for one in self.named])
-        return cited(self.policy, frozenset(self.cited))
+        more = {known(one, self.rules) for one in self.named}
+        if self.cites is None:
+            return cited(self.policy, more)
+        return self.cites.pick(self.told_named, more)
 
 
 def _written(
     told: Told, ids: Sequence[str] | WordArray, offered: int, themes: Sequence[str]
-) -> tuple[bytes, list[int]]:
+) -> tuple[bytes, BoolArray]:
     """Write fields 1 to 4 by the kernel; return which articles they name, too."""
     assert kernel is not None
     groups = [_shown(themes, group).encode() for group in told.rows.group.tolist()]
@@ -267,7 +269,7 @@ def _written(
             _texts(groups),
         ),
     )
-    return raw.tobytes(), np.flatnonzero(named).tolist()
+    return raw.tobytes(), named
 
 
 def _ids(told: Told, ids: Sequence[str]) -> Any:

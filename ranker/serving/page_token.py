@@ -8,17 +8,15 @@ import os
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from constraints.errors import RequestError, SettingsError
 
 _VERSION: Final = "1"
 
 
-@dataclass(frozen=True, slots=True)
-class Seam:
+class Seam(NamedTuple):
     """Where one page ends and the next begins.
 
     Attributes:
@@ -36,7 +34,7 @@ class Seam:
     expires_s: int
 
 
-_FORM: Final = "{" + ",".join(f'"{field.name}":%s' for field in fields(Seam)) + "}"
+_FORM: Final = "{" + ",".join(f'"{field}":%s' for field in Seam._fields) + "}"
 _json: Final = json.encoder.encode_basestring
 
 

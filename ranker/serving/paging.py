@@ -1,7 +1,8 @@
 """The page a request is for: its place on the surface, and the token for the page below it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from constraints.errors import RequestError, UnknownSurfaceError
 from constraints.page import POSITIONS_MAX, Page
@@ -13,8 +14,7 @@ from ranker.serving.decode import Asked
 from ranker.serving.page_token import Seam
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """A page and its place on the surface.
 
     Attributes:
@@ -69,7 +69,7 @@ def place(
         **{at - len(tail_ids): key for at, key in enumerate(tail_ids) if key},
         **{slot: key for slot, key in asked.reserved.items() if key},
     }
-    page = Page(
+    page = _page(
         surface=asked.surface,
         terminal=asked.terminal if asked.terminal in policy.terminals else "",
         day=day_at(now_us),
@@ -79,10 +79,13 @@ def place(
         is_recommended=surface.is_recommended,
         viewer_class=asked.viewer_class,
         is_personalised=asked.is_personalised,
-        reserved=sum(1 << slot for slot in asked.reserved),
+        reserved=sum([1 << slot for slot in asked.reserved]),
         tail_count=len(tail_ids),
     )
     return Placed(page, tail_ids, standing, seam_unverified)
+
+
+_page = lru_cache(1_024)(Page)  # few differ, and what is looked up by the same one is found sooner
 
 
 def next_token(

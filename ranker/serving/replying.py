@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from constraints.decision import Decision
@@ -10,7 +11,6 @@ from constraints.terms import Kind
 from ranker.audit.records import ENVELOPE, Record, engine
 from ranker.audit.shown import ANYTHING
 from ranker.audit.viewers import Marked
-from ranker.serving.counting import filled
 from ranker.serving.decode import Asked
 from ranker.serving.encode import Encoded
 from ranker.serving.paging import Placed
@@ -40,10 +40,13 @@ class Decided(NamedTuple):
 
 def shown_on(asked: Asked, decision: Decision) -> list[str | None]:
     """Return what a decision put into each slot of its page; see `Shown`."""
-    return [
-        asked.id_text(one) if one >= 0 else (ANYTHING if slot in asked.reserved else "")
-        for slot, one in enumerate(decision.slate)
-    ]
+    slate = decision.slate
+    shown: list[str | None] = [*asked.id_texts(slate)]
+    if -1 in slate:
+        for slot, one in enumerate(slate):
+            if one < 0:
+                shown[slot] = ANYTHING if slot in asked.reserved else ""
+    return shown
 
 
 def recorded(
@@ -68,7 +71,7 @@ def recorded(
             data(of["viewer_hmac"], viewer.hmac),
         )
     )
-    of = ENVELOPE
+    of, parts = ENVELOPE, decision.parts
     told = b"".join(
         (
             number(of["kind"], log_pb2.RECORD_KIND_DECISION),
@@ -83,18 +86,27 @@ def recorded(
             number(of["facts_revision"], using.snapshot.revision),
             data(of["facts_digest"], bytes.fromhex(using.snapshot.digest)),
             number(of["facts_age_ms"], by.facts_age_ms),
-            number(of["candidate_count"], len(asked.ids)),
-            number(of["filled_count"], filled(decision)),
-            number(of["empty_count"], len(decision.parts.empty_slots)),
-            number(of["blocked_count"], decision.blocked_count),
-            number(of["moved_count"], decision.parts.moved_count),
-            number(of["relaxed_count"], len(decision.relaxed)),
-            number(of["withdrawn_count"], len(decision.withdrawn)),
+            _counts(
+                len(asked.ids),
+                parts.filled_count,
+                len(parts.empty_slots),
+                parts.blocked_count,
+                parts.moved_count,
+                len(decision.relaxed),
+                len(decision.withdrawn),
+            ),
             text(of["viewer_key_id"], viewer.key_id),
             number(of["live"], _ROOM in offer.catalogue.facts.kind.take(offer.rows).tobytes()),
         )
     )
     return Record(log_pb2.RECORD_KIND_DECISION, told, body)
+
+
+@lru_cache(4_096)
+def _counts(*counts: int) -> bytes:
+    names = ("candidate", "filled", "empty", "blocked", "moved", "relaxed", "withdrawn")
+    pairs = zip(names, counts, strict=True)
+    return b"".join([number(ENVELOPE[f"{name}_count"], count) for name, count in pairs])
 
 
 def _tail(ids: Sequence[str]) -> list[bytes]:

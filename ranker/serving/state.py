@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from constraints.catalogue import Catalogue, compile_catalogue
 from constraints.errors import FactsUnavailableError, PolicyError
@@ -25,8 +25,7 @@ from ranker.telemetry import FACTS_AGE, FACTS_REVISION, QUARANTINED, RELOADS, al
 NAMED_MAX: Final = 10  # LIMIT: quarantined ids an alarm names; all are counted
 
 
-@dataclass(frozen=True, slots=True)
-class InUse:
+class InUse(NamedTuple):
     """What one request decides by, from its beginning to its end.
 
     Attributes:
