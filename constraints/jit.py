@@ -25,10 +25,12 @@ from numba.extending import (
     models,
     register_model,
 )
+from numba.np import arrayobj
 
 _CONFIG: Final[Any] = config
 _CGUTILS: Final[Any] = cgutils
 _IMPUTILS: Final[Any] = imputils
+_ARRAYS: Final[Any] = arrayobj
 _HERE: Final = Path(__file__).parent
 _MADE_OF: Final = (
     *("jit.py", "program.py", "effects.py", "shape.py", "demands.py", "catalogue.py"),
@@ -53,8 +55,30 @@ class Kept(UserProvidedCacheLocator):
         Path(self._cache_path).mkdir(parents=True, exist_ok=True)
 
 
+def _as_it_is(context: Any, builder: Any, kind: Any, index: Any, size: Any) -> Any:
+    """Take an index without asking whether it is to be counted from the end."""
+    return context.cast(builder, index, kind, types.intp if kind.signed else types.uintp)
+
+
+def _indexed(compile_core: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile with indices as they are, all within; numba compiles one function at a time."""
+
+    def compiled(*told: Any) -> Any:
+        before, _ARRAYS.fix_integer_index = _ARRAYS.fix_integer_index, _as_it_is
+        try:
+            return compile_core(*told)
+        finally:
+            _ARRAYS.fix_integer_index = before
+
+    return compiled
+
+
 def _compiled(**options: Any) -> Callable[[Any], Any]:
-    """Compile into the cache, or only for this process where nothing can be written."""
+    """Compile into the cache, or only for this process where nothing can be written.
+
+    INVARIANT: indices are never below 0. An eighth of the time would go into asking whether each is
+    to be counted from the end.
+    """
 
     def compile_one(function: Any) -> Any:
         before = _CONFIG.CACHE_DIR, _CONFIG.CACHE_LOCATOR_CLASSES
@@ -63,10 +87,11 @@ def _compiled(**options: Any) -> Callable[[Any], Any]:
         try:
             found = numba.njit(cache=True, nogil=True, **options)(function)
         except RuntimeError:  # there is no folder, and none can be made
-            return numba.njit(nogil=True, **options)(function)
+            found = numba.njit(nogil=True, **options)(function)
         finally:
             _CONFIG.CACHE_DIR, _CONFIG.CACHE_LOCATOR_CLASSES = before
         found._cache.save_overload = _if_it_can(found._cache.save_overload)
+        found._compiler._compile_core = _indexed(found._compiler._compile_core)
         return found
 
     return compile_one

@@ -76,6 +76,17 @@ def test_gathering_equals_the_reference(spread: int) -> None:
     assert (widest > gather.DENSE_MAX) == (spread > 1)
 
 
+def test_claims_equal_the_reference() -> None:
+    for seed in SEEDS:
+        offer, page, policy = drawn(seed)
+        steering, rng = compile_program(offer, page, policy), np.random.default_rng(seed)
+        for _ in range(4):
+            slate = rng.integers(-3, len(offer) + 3, page.slot_count)
+            told = slate, steering.class_of, steering.asked.factors, steering.asked.duties
+            pairs = zip(gather.claim(*told), gather_reference.claim(*told), strict=True)
+            assert all(mine.tolist() == other.tolist() for mine, other in pairs), seed
+
+
 WORTHS = {
     "different": lambda rng: rng.gamma(2, 1, 300),
     "many alike": lambda rng: rng.integers(0, 4, 300) * 0.25,
@@ -134,6 +145,7 @@ def test_judging_equals_the_reference() -> None:
                 judge.verdicts,
                 offer.catalogue.labels,
                 rng.choice([0.5, 1.0, 1.5], (len(bench.weighers), page.slot_count)),
+                rng.integers(0, 4, page.slot_count),
                 watched_of(bench, judge),
                 bench.tables,
             )
@@ -143,7 +155,7 @@ def test_judging_equals_the_reference() -> None:
             assert mine == sorted(map(tuple, theirs.tolist())), (seed, draw)
             assert _by_rule(ours) == _by_rule(theirs), "each rule's findings in the same order"
             kinds.update(ours[:, 0].tolist())
-    assert kinds == set(range(7))
+    assert kinds == set(range(8))
 
 
 def _by_rule(found: np.ndarray) -> list[list[int]]:

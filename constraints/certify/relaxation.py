@@ -107,7 +107,7 @@ def _members(t, candidate):  # type: ignore[no-untyped-def]
             for entry in range(t.group_start[one], t.group_start[one + 1]):
                 start[t.group_of[entry] + 1] += 1
     start[:] = np.cumsum(start)
-    member, next_of = np.empty(start[-1], np.int32), start.copy()
+    member, next_of = np.empty(start[len(t.occupied)], np.int32), start.copy()
     for column in range(len(candidate)):
         one = candidate[column]
         if one >= 0:

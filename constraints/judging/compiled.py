@@ -235,7 +235,9 @@ def _mark(words, names, bit, row, labels, column):  # type: ignore[no-untyped-de
         label = _label(labels, column, row, place)
         none = none and label <= 0
         if label > 0 or (none and place == width - 1):
-            at = np.searchsorted(names, max(label, 0))
+            at = 0
+            while at < len(names) and names[at] < label:  # 0 where there is none: it comes first
+                at += 1
             if at < len(names) and names[at] == max(label, 0):
                 words[at] |= ONE << np.uint64(bit)
 

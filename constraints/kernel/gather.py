@@ -251,14 +251,15 @@ def _groups(classes, labels, standing, standing_labels, standing_at, base, t):  
         Number of each label of each family, -1 for none; label, family and occupied positions of
         each group; and how many members all of them have.
     """
-    size = np.zeros(base[-1], np.int32)
-    taken = np.zeros(base[-1], np.uint64)
+    keys = base[len(t.labels)]
+    size = np.zeros(keys, np.int32)
+    taken = np.zeros(keys, np.uint64)
     for one in range(len(classes)):
         _count(size, one, classes[one], labels, base, t)
     for one in range(len(standing)):
         bit = ONE << np.uint64(t.tail_count + standing_at[one])
         _mark(taken, bit, one, standing[one], standing_labels, base, t)
-    number = np.full(base[-1], -1, np.int32)
+    number = np.full(keys, -1, np.int32)
     groups, members = 0, 0
     for family in range(len(t.labels)):
         for key in range(base[family], base[family + 1]):
@@ -327,7 +328,7 @@ def _spans(group_family, t):  # type: ignore[no-untyped-def]
     for group in range(len(group_family)):
         family = group_family[group]
         start[group + 1] = start[group] + t.span_start[family + 1] - t.span_start[family]
-    span = np.empty(start[-1], np.int64)
+    span = np.empty(start[len(group_family)], np.int64)
     for group in range(len(group_family)):
         first = t.span_start[group_family[group]]
         for each in range(start[group], start[group + 1]):
