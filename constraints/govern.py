@@ -14,7 +14,7 @@ from constraints.offer import Candidates, Offer
 from constraints.page import Page
 from constraints.pinning import void_pins
 from constraints.policy import Policy
-from constraints.program import DISCOUNT, Program
+from constraints.program import Program
 from constraints.reasons import plain, told
 from constraints.reasons.reference import Reasons
 from constraints.rule import Violation
@@ -24,7 +24,6 @@ from constraints.verify import Judgement, verify
 
 Solver: TypeAlias = Callable[[Program, int], Solution]
 DEFAULT_ROUNDS = ROUNDS["default"]
-_DISCOUNT: list[int] = DISCOUNT.tolist()
 
 
 def govern(
@@ -82,7 +81,7 @@ def decide(
         shadow=tuple(judgement.shadow),
         withdrawn=tuple(withdrawn),
         rounds=rounds,
-        worth=_worth(steering, slate),
+        worth=steering.worth(slate),
         free_bound=solution.free_bound * steering.unit,
         is_proved_best=solution.is_proved and not withdrawn,
         solver_failed=solver_failed,
@@ -109,11 +108,6 @@ def _solved(program: Program, rounds: int, solver: Solver) -> tuple[Solution, bo
         pass
     found = solve_by_reference(program)
     return found._replace(slate=found.slate.astype(np.int64)), True
-
-
-def _worth(steering: Steering, slate: IntArray) -> float:
-    worth_of, slots = steering.program.utility.item, zip(slate.tolist(), _DISCOUNT, strict=False)
-    return float(sum(worth_of(one) * factor for one, factor in slots if one >= 0)) * steering.unit
 
 
 def _lawful(

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numba
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import config, types
-from numba.core import cgutils, imputils
+from numba.core import boxing, cgutils, imputils, pythonapi
 from numba.core.caching import UserProvidedCacheLocator
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import (
@@ -31,6 +31,7 @@ _CONFIG: Final[Any] = config
 _CGUTILS: Final[Any] = cgutils
 _IMPUTILS: Final[Any] = imputils
 _ARRAYS: Final[Any] = arrayobj
+_BOXERS: Final[Any] = pythonapi._boxers.functions
 _HERE: Final = Path(__file__).parent
 _MADE_OF: Final = (
     *("jit.py", "program.py", "effects.py", "shape.py", "demands.py", "catalogue.py"),
@@ -60,15 +61,27 @@ def _as_it_is(context: Any, builder: Any, kind: Any, index: Any, size: Any) -> A
     return context.cast(builder, index, kind, types.intp if kind.signed else types.uintp)
 
 
-def _indexed(compile_core: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile with indices as they are, all within; numba compiles one function at a time."""
+def _handed_on(kind: Any, array: Any, context: Any) -> Any:
+    """Hand an array to Python with its type held ready: numba asks Python for it at every array."""
+    consts, api = context.env_manager, context.pyapi
+    held = consts.read_const(consts.add_const(kind.box_type))
+    api.unserialize = lambda _: held
+    try:
+        return boxing.box_array(kind, array, context)
+    finally:
+        del api.unserialize
+
+
+def _in_our_way(compile_core: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile as above, all within and nothing else; numba compiles one function at a time."""
 
     def compiled(*told: Any) -> Any:
-        before, _ARRAYS.fix_integer_index = _ARRAYS.fix_integer_index, _as_it_is
+        before = _ARRAYS.fix_integer_index, _BOXERS[types.Array]
+        _ARRAYS.fix_integer_index, _BOXERS[types.Array] = _as_it_is, _handed_on
         try:
             return compile_core(*told)
         finally:
-            _ARRAYS.fix_integer_index = before
+            _ARRAYS.fix_integer_index, _BOXERS[types.Array] = before
 
     return compiled
 
@@ -91,7 +104,7 @@ def _compiled(**options: Any) -> Callable[[Any], Any]:
         finally:
             _CONFIG.CACHE_DIR, _CONFIG.CACHE_LOCATOR_CLASSES = before
         found._cache.save_overload = _if_it_can(found._cache.save_overload)
-        found._compiler._compile_core = _indexed(found._compiler._compile_core)
+        found._compiler._compile_core = _in_our_way(found._compiler._compile_core)
         return found
 
     return compile_one

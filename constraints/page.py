@@ -1,8 +1,7 @@
 """The page a slate is for: everything a rule may know of it, and nothing of the candidates."""
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 POSITIONS_MAX: Final = 64  # LIMIT: tail and slots of a page share one machine word
 SLOTS_MAX: Final = 50  # LIMIT: slots a page; longer lists are asked for page by page
@@ -21,8 +20,7 @@ def slots_from(start: int, stop: int) -> int:
     return ((1 << max(stop, start, 0)) - 1) & ~((1 << max(start, 0)) - 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """One page of one surface on one day; pages of one `shape` share what is compiled for them.
 
     Words of slots have bit j for the j-th slot of this page, from 0. A place is a slot, or -1 for
@@ -60,7 +58,7 @@ class Page:
         """
         if not self.reserved and self.first_slot <= POSITIONS_MAX:
             return self
-        return replace(self, reserved=0, first_slot=min(self.first_slot, POSITIONS_MAX))
+        return self._replace(reserved=0, first_slot=min(self.first_slot, POSITIONS_MAX))
 
     @property
     def open(self) -> int:

@@ -14,9 +14,9 @@ from constraints.program import DISCOUNT, UTILITY_BITS, Program, Spans
 from constraints.shape import Asked, Shape, asked_of, shape_of
 
 try:
-    from constraints.kernel.gather import claim, gather
+    from constraints.kernel.gather import claim, gather, worth
 except ImportError:  # without numba
-    from constraints.kernel.gather_reference import claim, gather
+    from constraints.kernel.gather_reference import claim, gather, worth
 
 
 class Steering(NamedTuple):
@@ -47,6 +47,10 @@ class Steering(NamedTuple):
         """Return what is done to the placements of a slate; it may hold anything."""
         asked = self.asked
         return Claims(asked.weighers, *claim(slate, self.class_of, asked.factors, asked.duties))
+
+    def worth(self, slate: IntArray) -> float:
+        """Return what a slate of candidates is worth: utility after weights times discounts."""
+        return float(worth(slate, self.program.utility, DISCOUNT)) * self.unit
 
 
 def compile_program(offer: Offer, page: Page, policy: Policy) -> Steering:

@@ -12,7 +12,7 @@ from constraints.kernel import gather, gather_reference
 from constraints.offer import Offer
 from constraints.page import Page
 from constraints.policy import Policy
-from constraints.program import Program
+from constraints.program import DISCOUNT, Program
 from constraints.reasons import plain, told
 from constraints.reasons.reference import Reasons
 from constraints.reasons.rows import Told
@@ -85,6 +85,8 @@ def test_claims_equal_the_reference() -> None:
             told = slate, steering.class_of, steering.asked.factors, steering.asked.duties
             pairs = zip(gather.claim(*told), gather_reference.claim(*told), strict=True)
             assert all(mine.tolist() == other.tolist() for mine, other in pairs), seed
+            told = np.clip(slate, -1, len(offer) - 1), steering.program.utility, DISCOUNT
+            assert gather.worth(*told) == gather_reference.worth(*told)
 
 
 WORTHS = {

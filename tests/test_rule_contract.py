@@ -131,7 +131,7 @@ def test_verdicts_change_only_on_the_days_a_rule_names(name: str) -> None:
 def test_a_rule_asks_the_same_of_every_page_of_a_shape(name: str) -> None:
     for seed in SEEDS:
         page, rule = chance.instance(seed).page, rule_for(name, seed)
-        far = replace(page, first_slot=64 + seed * seed)
+        far = page._replace(first_slot=64 + seed * seed)
         for each in (page, far):
             assert rule.demands(each) == rule.demands(each.shape), seed
             assert rule.effects(each) == rule.effects(each.shape), seed

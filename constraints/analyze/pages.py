@@ -1,7 +1,7 @@
 """The finite universe of pages, and what each rule asks on them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import Final
@@ -53,7 +53,7 @@ def pages_of(policy: Policy, day: int) -> Iterator[Page]:
             yield page
             for count, first in ((min(SHORT, most), 0), (most, most)):
                 tail = min(first, POSITIONS_MAX - count)
-                yield replace(page, slot_count=count, first_slot=first, tail_count=tail)
+                yield page._replace(slot_count=count, first_slot=first, tail_count=tail)
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,6 +91,16 @@ def claim(slate: Any, class_of: Any, factors: Any, duties: Any) -> Any:
 
 
 @kernel
+def worth(slate: Any, utility: Any, discount: Any) -> Any:
+    """Add up what a slate is worth; see `gather_reference.worth`."""
+    total = np.int64(0)
+    for slot in range(len(slate)):
+        if slate[slot] >= 0:
+            total += utility[slate[slot]] * discount[slot]
+    return total
+
+
+@kernel
 def _worth(open_positions, utility, classes, t):  # type: ignore[no-untyped-def]
     """Look up where candidates may stand and what they are worth there."""
     count = len(classes)

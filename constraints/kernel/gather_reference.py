@@ -147,3 +147,15 @@ def claim(
         placed = (slate >= 0) & (slate < len(class_of))
         classes = np.where(placed, class_of.take(slate, mode="clip"), classes)
     return factors.take(classes, axis=1), duties[classes]
+
+
+def worth(slate: IntArray, utility: IntArray, discount: IntArray) -> int:
+    """Add up what a slate is worth.
+
+    Args:
+        slate: (K,) int64 candidate of each slot, -1 for none.
+        utility: (n,) int64 of each candidate.
+        discount: int64 of each slot, and of more.
+    """
+    filled = slate >= 0
+    return int(utility[slate[filled]] @ discount[: len(slate)][filled])

@@ -86,11 +86,11 @@ class Told(Parts):
         slate: list[int] = slots.tolist()
         super().__init__(
             slate,
-            [at for at, one in enumerate(slate) if one < 0 and not page.reserved >> at & 1],
+            _empty(slate, page) if -1 in slate else [],
             rows.blocked_count,
             len(rows.move),
             len(slate) - int(np.count_nonzero(rows.registered)),
-            [names.articles[one][0] for one in rows.decider.tolist()],
+            [*map(names.rules.__getitem__, rows.decider.tolist())],
         )
 
     @cached_property
@@ -141,3 +141,8 @@ class Told(Parts):
             tuple(reasons[rows.own_start[slot] : rows.own_start[slot + 1]]),
             tuple(Owed(Duty(duty), *self.names.articles[article]) for duty, article in duties),
         )
+
+
+def _empty(slate: list[int], page: Page) -> list[int]:
+    """Return the slots that are ours to fill, and are not."""
+    return [at for at, one in enumerate(slate) if one < 0 and not page.reserved >> at & 1]

@@ -54,12 +54,13 @@ class Named:
     """The articles of a page shape, and their texts.
 
     Attributes:
-        articles: a of them.
+        articles: a of them; rules: the ids of theirs.
         text: (b,) uint8, UTF-8 of rule ids and rows, article by article.
         text_start: (2a + 1,) int32; the id of article i is text 2i, its row text 2i + 1.
     """
 
     articles: tuple[Article, ...]
+    rules: tuple[str, ...]
     text: IntArray
     text_start: IntArray
 
@@ -70,7 +71,7 @@ class Named:
         start = np.zeros(len(texts) + 1, np.int32)
         np.cumsum([len(text) for text in texts], out=start[1:])
         text = np.frombuffer(b"".join(texts), np.uint8).copy()
-        return cls(articles, text, start)
+        return cls(articles, tuple(rule for rule, _ in articles), text, start)
 
 
 @lru_cache(SHAPES_MAX)

@@ -21,6 +21,7 @@ except ImportError:  # without numba
 ID_CHARS_MAX: Final = 128  # LIMIT: characters of an id
 NAME_CHARS_MAX: Final = 64  # LIMIT: characters of a surface, a terminal or a feature
 TOKEN_CHARS_MAX: Final = 65_536  # LIMIT: a page token; ours hold up to 63 ids, and need 46,000
+DIGEST_CHARS_MAX: Final = 64  # LIMIT: characters of a digest
 FEATURES_MAX: Final = 64  # LIMIT: feature columns
 _VIEWERS: Final = (
     ViewerClass.UNKNOWN,
@@ -113,12 +114,7 @@ def decode(data: bytes, settings: Settings) -> Asked:
         raise RequestError(
             "request: is not a RerankRequest", reason="MALFORMED_MESSAGE", field="request"
         ) from None
-    for field, most in (("surface", NAME_CHARS_MAX), ("terminal", NAME_CHARS_MAX),
-                        ("session_id", ID_CHARS_MAX), ("viewer_id", ID_CHARS_MAX),
-                        ("request_id", ID_CHARS_MAX),
-                        ("page_token", TOKEN_CHARS_MAX),
-                        ("expected_policy_digest", 64)):  # fmt: skip
-        _check_text(field, getattr(message, field), most)
+    _check_texts(message)
     if not message.surface:
         raise _bad("surface", "is missing", "SURFACE_MISSING")
     slots = message.slot_count
@@ -288,6 +284,20 @@ def _reserved(message: pb.RerankRequest) -> dict[int, str]:
 
 def _fact_row(row: pb.FactRow) -> dict[str, str]:
     return {name: getattr(row, name) for name in (NUMBERS, *COLUMNS)}
+
+
+def _check_texts(message: pb.RerankRequest) -> None:
+    m = message
+    texts = m.surface, m.terminal, m.session_id, m.viewer_id, m.request_id, m.page_token
+    whole = "".join((*texts, m.expected_policy_digest))
+    if len(whole) <= NAME_CHARS_MAX and whole.isprintable():  # as most are: then each of them is
+        return
+    most = NAME_CHARS_MAX, NAME_CHARS_MAX, ID_CHARS_MAX, ID_CHARS_MAX, ID_CHARS_MAX
+    names = "surface", "terminal", "session_id", "viewer_id", "request_id"
+    for field, text, chars_max in zip(names, texts, most, strict=False):
+        _check_text(field, text, chars_max)
+    _check_text("page_token", m.page_token, TOKEN_CHARS_MAX)
+    _check_text("expected_policy_digest", m.expected_policy_digest, DIGEST_CHARS_MAX)
 
 
 def _check_text(field: str, text: str, chars_max: int) -> None:

@@ -67,11 +67,6 @@ class Encoded(NamedTuple):
         """The decision without citations: they follow from it, the policy and the law."""
         return self.above + self.below
 
-    @property
-    def cited(self) -> bytes:
-        """The decision with them."""
-        return b"".join(self)
-
 
 def encode(
     decision: Decision,

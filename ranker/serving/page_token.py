@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -35,6 +36,7 @@ class Seam(NamedTuple):
 
 
 _FORM: Final = "{" + ",".join(f'"{field}":%s' for field in Seam._fields) + "}"
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _json: Final = json.encoder.encode_basestring
 
 
@@ -103,11 +105,19 @@ def read(token: str, keys: list[bytes], now_s: float) -> Seam:
 
 
 def _mac(payload: bytes, key: bytes) -> bytes:
-    return hmac.digest(key, payload, "sha256")
+    mac = _keyed(key).copy()  # in half the time of one that begins with the key
+    mac.update(payload)
+    return mac.digest()
+
+
+@lru_cache(16)
+def _keyed(key: bytes) -> hmac.HMAC:
+    return hmac.new(key, digestmod="sha256")
 
 
 def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    raw = binascii.b2a_base64(data, newline=False)
+    return raw.translate(_URL_SAFE).rstrip(b"=").decode()
 
 
 def _bytes(text: str) -> bytes:

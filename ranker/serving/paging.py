@@ -91,7 +91,7 @@ _page = lru_cache(1_024)(Page)  # few differ, and what is looked up by the same 
 def next_token(
     asked: Asked,
     placed: Placed,
-    shown: Sequence[str | None],
+    ids: Sequence[str],
     policy: Policy,
     keys: list[bytes],
     expires_s: int,
@@ -103,7 +103,7 @@ def next_token(
     Args:
         asked: the request.
         placed: its page.
-        shown: what stands in each slot, as far as we chose it.
+        ids: of those we put into its slots, empty for nobody.
         policy: knows the windows.
         keys: the first signs.
         expires_s: seconds since 1970 (UTC).
@@ -112,7 +112,7 @@ def next_token(
     first_slot = page.first_slot + page.slot_count
     above_fold = first_slot if first_slot < page.first_screen_slots else 1
     look_back = max(shape_of(policy, page.shape).look_back, above_fold)
-    here = [one or "" for one in shown]
+    here = [*ids]
     for slot, key in asked.reserved.items():
         here[slot] = key
     above = (*placed.tail_ids, *here)

@@ -17,7 +17,7 @@ from ranker.serving.paging import Placed
 from ranker.serving.state import InUse
 from ranker.v1 import log_pb2
 from ranker.v1 import rerank_pb2 as pb
-from ranker.wire import data, number, sized, tags, text
+from ranker.wire import data, number, sized, tags, text, varint
 
 _BODY: Final = tags(log_pb2.DecisionBody)
 _REPLY: Final = tags(pb.RerankResponse)
@@ -38,15 +38,20 @@ class Decided(NamedTuple):
         return int(self.using.facts_age_s * 1000)
 
 
-def shown_on(asked: Asked, decision: Decision) -> list[str | None]:
-    """Return what a decision put into each slot of its page; see `Shown`."""
+def ids_on(asked: Asked, decision: Decision) -> list[str]:
+    """Return the ids of those a decision put into the slots of its page, empty for nobody."""
     slate = decision.slate
-    shown: list[str | None] = [*asked.id_texts(slate)]
+    ids = asked.id_texts(slate)
     if -1 in slate:
-        for slot, one in enumerate(slate):
-            if one < 0:
-                shown[slot] = ANYTHING if slot in asked.reserved else ""
-    return shown
+        ids = [key if one >= 0 else "" for key, one in zip(ids, slate, strict=True)]
+    return ids
+
+
+def reportable(asked: Asked, ids: Sequence[str]) -> Sequence[str | None]:
+    """Return what reports of a page may say was shown; see `Shown`."""
+    if not asked.reserved:
+        return ids
+    return [ANYTHING if slot in asked.reserved else key for slot, key in enumerate(ids)]
 
 
 def recorded(
@@ -62,7 +67,10 @@ def recorded(
     using, of = by.using, _BODY
     body = b"".join(
         (
-            data(of["decision"], encoded.decision),
+            of["decision"],  # never empty: every slot has its placement
+            varint(len(encoded.above) + len(encoded.below)),
+            encoded.above,
+            encoded.below,
             number(of["first_slot"], placed.page.first_slot),
             *_tail(placed.tail_ids),
             number(of["seam_unverified"], placed.seam_unverified),
@@ -127,7 +135,9 @@ def replied(by: Decided, encoded: Encoded, token: str, origin: str, sequence: in
     receipt = text(_RECEIPT["origin"], origin) + number(_RECEIPT["sequence"], sequence)
     return b"".join(
         (
-            sized(of["decision"], encoded.cited),
+            of["decision"],
+            varint(sum(map(len, encoded))),
+            *encoded,
             data(of["decision_id"], by.decision_id.encode()),
             text(of["policy_digest"], using.policy.digest),
             number(of["facts_revision"], using.snapshot.revision),

@@ -294,7 +294,7 @@ class Server:
                 self._tend()  # the log has just taken a record again
             return reply
         finally:
-            SECONDS.observe(time.perf_counter() - self._pool.begun_s())
+            BEHIND.note(SECONDS.observe, time.perf_counter() - self._pool.begun_s())
 
     def _refuse(self, method: str, context: grpc.ServicerContext) -> bytes:
         """Refuse a call that finds no place; it has not been read."""
@@ -358,7 +358,7 @@ class Server:
             context.abort_with_status(to_status(error, begun_s))
             raise AssertionError("abort raises") from error
         finally:
-            series(REQUESTS, reason).inc()
+            BEHIND.note(series(REQUESTS, reason).inc)
             then(reason)
 
     def _report(self, error: Exception, reason: str) -> None:

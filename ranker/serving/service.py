@@ -20,7 +20,7 @@ from ranker.serving.decode import decode
 from ranker.serving.encode import encode
 from ranker.serving.pace import LEAST_S, Pace
 from ranker.serving.paging import build_page, next_token
-from ranker.serving.replying import recorded, replied, shown_on
+from ranker.serving.replying import ids_on, recorded, replied, reportable
 from ranker.serving.state import State
 from ranker.settings import Settings
 from ranker.telemetry import COMPILED_ANEW, Laps
@@ -108,17 +108,17 @@ class RerankService:
             facts_strict=using.facts_strict,
         )
         lap("encode")
-        shown = shown_on(asked, decision)
+        ids = ids_on(asked, decision)
         expires_s = now_us // 1_000_000 + self.settings.page_token_s_max
         token = ""
         if not placed.seam_unverified:
-            token = next_token(asked, placed, shown, using.policy, self.keys, expires_s)
+            token = next_token(asked, placed, ids, using.policy, self.keys, expires_s)
         by = replying.Decided(decision_id, now_us, using)
         viewer = self.viewers.mark(asked.viewer_id, now_us)
         kept = recorded(by, asked, placed, offer, viewer, decision, encoded)
         sequence = self.log.append(kept)
         if self._shown is not None:
-            self._shown.note(sequence, decision_id, Decided(now_us, shown))
+            self._shown.note(sequence, decision_id, Decided(now_us, reportable(asked, ids)))
         lap("record")
         counting.note(asked.surface, decision)
         raw = replied(by, encoded, token, self.log.origin, sequence)
