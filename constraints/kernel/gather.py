@@ -44,14 +44,19 @@ def gather(
     for family in range(len(t.labels)):
         column = t.labels[family]
         base[family + 1] = base[family] + (1 if column < 0 else counts[column])
+    keys, key_start = _keys_of(classes, own, base, t)
     number, group_label, group_family, occupied, members = _groups(
-        classes, own, class_of[standing_rows], others, standing_at, base, t
+        keys, class_of[standing_rows], others, standing_at, base, t
     )
     _named(group_label, group_family, names, t)
-    start = np.zeros(count + 1, np.int32)
-    group_of = np.empty(members, np.int32)
+    start, group_of = np.zeros(count + 1, np.int32), np.empty(members, np.int32)
+    found = 0
     for one in range(count):
-        start[one + 1] = _list(group_of, start[one], one, classes[one], own, base, number, t)
+        for at in range(key_start[one], key_start[one + 1]):
+            if number[keys[at]] >= 0:
+                group_of[found] = number[keys[at]]
+                found += 1
+        start[one + 1] = found
     span_start, span = _spans(group_family, t)
     return Gathered(
         classes,
@@ -118,9 +123,10 @@ def _worth(open_positions, utility, classes, t):  # type: ignore[no-untyped-def]
             largest = weighted[one]
     scaled = np.zeros(count, np.int64)
     shift = UTILITY_BITS - math.frexp(largest)[1]
-    for one in range(count):
+    some, more = math.ldexp(1.0, shift // 2), math.ldexp(1.0, shift - shift // 2)
+    for one in range(count):  # by two powers of two: one alone may be too large for a float
         if eligible[one]:
-            scaled[one] = np.int64(np.rint(math.ldexp(weighted[one], shift)))
+            scaled[one] = np.int64(np.rint(weighted[one] * some * more))
     return eligible, tier, weight, weighted, scaled, largest
 
 
@@ -136,26 +142,28 @@ def _by_worth(weighted):  # type: ignore[no-untyped-def]
 @kernel
 def _by_bytes(keys):  # type: ignore[no-untyped-def]
     """Sort words, the smallest first, ties by index: by their bytes, the last byte first."""
-    count = len(keys)
-    times = np.zeros((8, 256), np.int32)
+    count, differ = len(keys), ZERO
+    order, other = np.empty(count, np.int32), np.empty(count, np.int32)
     for one in range(count):
-        for byte in range(8):
-            times[byte, np.int64(keys[one] >> np.uint64(8 * byte) & BYTE)] += 1
-    order = np.arange(count).astype(np.int32)
-    other = np.empty(count, np.int32)
+        order[one] = one
+        differ |= keys[one] ^ keys[0]
+    times = np.empty(256, np.int32)
     for byte in range(8):
         shift = np.uint64(8 * byte)
-        if count == 0 or times[byte, np.int64(keys[0] >> shift & BYTE)] == count:
+        if not differ >> shift & BYTE:
             continue  # all alike
+        times[:] = 0
+        for one in range(count):
+            times[np.int64(keys[one] >> shift & BYTE)] += 1
         at = 0
         for value in range(256):
-            have = times[byte, value]
-            times[byte, value] = at
+            have = times[value]
+            times[value] = at
             at += have
         for rank in range(count):
             own = np.int64(keys[order[rank]] >> shift & BYTE)
-            other[times[byte, own]] = order[rank]
-            times[byte, own] += 1
+            other[times[own]] = order[rank]
+            times[own] += 1
         order, other = other, order
     return order
 
@@ -209,7 +217,8 @@ def _rank(names, own, others):  # type: ignore[no-untyped-def]
     The label of each rank is left in `names`.
     """
     labels, place_of = np.empty(len(names), np.uint64), np.empty(len(names), np.int32)
-    count, size = 0, own.shape[0] * own.shape[1]
+    count, size = 0, own.size
+    ours, theirs = own.reshape(own.size), others.reshape(others.size)
     for table, first in ((own, 0), (others, size)):
         for one in range(table.shape[0]):
             place = 0
@@ -226,10 +235,9 @@ def _rank(names, own, others):  # type: ignore[no-untyped-def]
             names[ranks] = np.int32(last)
         place = place_of[at]
         if place < size:
-            own[place // own.shape[1], place % own.shape[1]] = ranks
+            ours[place] = ranks
         else:
-            place -= size
-            others[place // others.shape[1], place % others.shape[1]] = ranks
+            theirs[place - size] = ranks
     return ranks
 
 
@@ -254,22 +262,49 @@ def label_at(labels, column, one, place):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _groups(classes, labels, standing, standing_labels, standing_at, base, t):  # type: ignore[no-untyped-def]
+def _keys_of(classes, labels, base, t):  # type: ignore[no-untyped-def]
+    """List the keys under which each candidate is counted, and where those of each begin.
+
+    The key of a label of a family is its place among the labels of all families; see `base`.
+    """
+    most = 0
+    for one in range(len(classes)):
+        most += t.family_start[classes[one] + 1] - t.family_start[classes[one]]
+    keys = np.empty(most * max(labels.shape[2] - 1, 1), np.int32)
+    start, count = np.empty(len(classes) + 1, np.int32), 0
+    start[0] = 0
+    for one in range(len(classes)):
+        of = classes[one]
+        for entry in range(t.family_start[of], t.family_start[of + 1]):
+            family = t.family[entry]
+            place = 0
+            label = label_at(labels, t.labels[family], one, place)
+            while label >= 0:
+                keys[count] = base[family] + label
+                count += 1
+                place += 1
+                label = label_at(labels, t.labels[family], one, place)
+        start[one + 1] = count
+    return keys[:count], start
+
+
+@kernel
+def _groups(keys, standing, standing_labels, standing_at, base, t):  # type: ignore[no-untyped-def]
     """Give a number to each group that can bind, by family and then by label.
 
     Returns:
         Number of each label of each family, -1 for none; label, family and occupied positions of
         each group; and how many members all of them have.
     """
-    keys = base[len(t.labels)]
-    size = np.zeros(keys, np.int32)
-    taken = np.zeros(keys, np.uint64)
-    for one in range(len(classes)):
-        _count(size, one, classes[one], labels, base, t)
+    many = base[len(t.labels)]
+    size = np.zeros(many, np.int32)
+    taken = np.zeros(many, np.uint64)
+    for at in range(len(keys)):
+        size[keys[at]] += 1
     for one in range(len(standing)):
         bit = ONE << np.uint64(t.tail_count + standing_at[one])
         _mark(taken, bit, one, standing[one], standing_labels, base, t)
-    number = np.full(keys, -1, np.int32)
+    number = np.full(many, -1, np.int32)
     groups, members = 0, 0
     for family in range(len(t.labels)):
         for key in range(base[family], base[family + 1]):
@@ -291,18 +326,6 @@ def _groups(classes, labels, standing, standing_labels, standing_at, base, t):  
 
 
 @inline
-def _count(size, one, of, labels, base, t):  # type: ignore[no-untyped-def]
-    for entry in range(t.family_start[of], t.family_start[of + 1]):
-        family = t.family[entry]
-        place = 0
-        label = label_at(labels, t.labels[family], one, place)
-        while label >= 0:
-            size[base[family] + label] += 1
-            place += 1
-            label = label_at(labels, t.labels[family], one, place)
-
-
-@inline
 def _mark(taken, bit, one, of, labels, base, t):  # type: ignore[no-untyped-def]
     for entry in range(t.family_start[of], t.family_start[of + 1]):
         family = t.family[entry]
@@ -312,23 +335,6 @@ def _mark(taken, bit, one, of, labels, base, t):  # type: ignore[no-untyped-def]
             taken[base[family] + label] |= bit
             place += 1
             label = label_at(labels, t.labels[family], one, place)
-
-
-@inline
-def _list(groups, count, one, of, labels, base, number, t):  # type: ignore[no-untyped-def]
-    """List the groups of a candidate from `count` on, and return how many there are then."""
-    for entry in range(t.family_start[of], t.family_start[of + 1]):
-        family = t.family[entry]
-        place = 0
-        label = label_at(labels, t.labels[family], one, place)
-        while label >= 0:
-            group = number[base[family] + label]
-            if group >= 0:
-                groups[count] = group
-                count += 1
-            place += 1
-            label = label_at(labels, t.labels[family], one, place)
-    return count
 
 
 @kernel
