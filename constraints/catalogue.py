@@ -17,7 +17,7 @@ from constraints.rule import Day, Rule, Verdicts
 
 CLASSES_MAX: Final = 65_535  # LIMIT: different verdict vectors, the quarantined ones' among them
 SHAPES_MAX: Final = 256  # LIMIT: page shapes whose tables are kept
-TABLES: Final = 2  # of a shape: what is asked, what is demanded
+TABLES: Final = 3  # of a shape: what is asked, what is demanded, what reasons are read from
 QUARANTINED: Final = 0  # the class of rows on which the halves of a rule disagree
 QUARANTINE: Final = "quarantine"
 """Stands for a rule's id where it is quarantine that keeps a row out."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,15 @@ from constraints.facts import Facts, FloatArray, IntArray
 from constraints.rule import Day, Rule
 
 _NO_ROWS = np.zeros(0, np.int32)
+
+
+class Laid(NamedTuple):
+    """An offer in the only kinds of arrays that kernels are compiled for; see `Offer`."""
+
+    rows: IntArray
+    utility: FloatArray
+    standing_rows: IntArray
+    standing_at: IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +32,7 @@ class Offer:
         utility: (n,) float32, finite, >= 0: expected worth of showing each.
         standing_rows: (t,) int32 row of each that stands.
         standing_at: (t,) where: a reserved slot, or -1 for the position just above slot 0.
+        laid: the same as kernels read it.
     """
 
     catalogue: Catalogue
@@ -29,6 +40,16 @@ class Offer:
     utility: FloatArray
     standing_rows: IntArray = field(default_factory=lambda: _NO_ROWS)
     standing_at: Sequence[int] = ()
+    laid: Laid = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        laid = Laid(
+            np.array(self.rows, np.int32),
+            np.array(self.utility, np.float32),
+            np.array(self.standing_rows, np.int32),
+            np.array(self.standing_at, np.int32),
+        )
+        object.__setattr__(self, "laid", laid)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -61,14 +61,14 @@ def compile_program(offer: Offer, page: Page, policy: Policy) -> Steering:
         page: the page.
         policy: the policy in force.
     """
-    shape, catalogue = shape_of(policy, page.shape), offer.catalogue
+    shape, catalogue, laid = shape_of(policy, page.shape), offer.catalogue, offer.laid
     asked: Asked = catalogue.cached(asked_of, shape, catalogue.steer)
     g = gather(
         np.uint64(page.open << page.tail_count),
-        np.array(offer.rows, np.int32),
+        laid.rows,
         np.array(offer.utility, np.float64),
-        np.array(offer.standing_rows, np.int32),
-        np.array(offer.standing_at, np.int32),
+        laid.standing_rows,
+        laid.standing_at,
         catalogue.steer.class_of,
         catalogue.labels,
         catalogue.label_counts,

@@ -55,13 +55,13 @@ def verify(slate: IntArray, offer: Offer, claims: Claims, page: Page, policy: Po
     Returns:
         Every violation. When the slate itself is malformed, only that.
     """
-    bench, catalogue = bench_of(policy, page.shape), offer.catalogue
+    bench, catalogue, laid = bench_of(policy, page.shape), offer.catalogue, offer.laid
     found = judge(
         np.array(slate, np.int64),
         page.reserved,
-        np.array(offer.rows, np.int32),
-        np.array(offer.standing_rows, np.int32),
-        np.array(offer.standing_at, np.int32),
+        laid.rows,
+        laid.standing_rows,
+        laid.standing_at,
         catalogue.judge.class_of,
         catalogue.judge.verdicts,
         catalogue.labels,

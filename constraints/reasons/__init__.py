@@ -8,18 +8,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from constraints.catalogue import Column
 from constraints.decision import Parts, Placement, Plain, SlotState, Words
 from constraints.facts import FloatArray, IntArray, WordArray
 from constraints.offer import Offer
 from constraints.page import Page
 from constraints.reasons.reference import Reasons
 from constraints.reasons.rows import Told
-from constraints.reasons.tables import tables_of
-from constraints.rule import Verdicts
+from constraints.reasons.tables import Named, Tables, tables_of
+from constraints.shape import Shape
 from constraints.steering import Steering
 
 try:
     from constraints.reasons.compiled import tell
+    from constraints.reasons.finding import effects_by_class
 except ImportError:  # without numba
     tell = None
 
@@ -39,7 +41,8 @@ class Asked(NamedTuple):
     weight: FloatArray
     group_label: IntArray
     group_family: IntArray
-    verdicts: Verdicts
+    effect_start: IntArray
+    effect: IntArray
 
 
 def told(slate: IntArray, steering: Steering, offer: Offer, page: Page) -> Parts:
@@ -47,7 +50,8 @@ def told(slate: IntArray, steering: Steering, offer: Offer, page: Page) -> Parts
     if tell is None:
         reasons = Reasons(steering, offer.utility, slate.tolist(), {})
         return plain(reasons, offer, page)
-    p, (tables, names) = steering.program, tables_of(steering.shape)
+    p, catalogue = steering.program, offer.catalogue
+    tables, names, effects = catalogue.cached(_laid_out, steering.shape, catalogue.steer)
     asked = Asked(
         p.tail_count,
         np.uint64(p.open),
@@ -61,20 +65,23 @@ def told(slate: IntArray, steering: Steering, offer: Offer, page: Page) -> Parts
         steering.weight,
         steering.group_label,
         steering.group_family,
-        steering.asked.verdicts,
+        *effects,
     )
-    utility = np.array(offer.utility, np.float32)
-    catalogue = offer.catalogue
     rows = tell(
         slate,
-        utility,
-        np.array(offer.rows, np.int32),
+        offer.laid.utility,
+        offer.laid.rows,
         catalogue.is_registered,
         asked,
         steering.asked.tables,
         tables,
     )
     return Told(rows, names, page, slate)
+
+
+def _laid_out(shape: Shape, column: Column) -> tuple[Tables, Named, tuple[IntArray, IntArray]]:
+    tables, names = tables_of(shape)
+    return tables, names, effects_by_class(column.verdicts, tables)
 
 
 def plain(reasons: Reasons, offer: Offer, page: Page) -> Plain:

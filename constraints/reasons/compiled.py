@@ -10,7 +10,7 @@ import numpy as np
 from constraints.catalogue import QUARANTINED
 from constraints.decision import BLOCKED_MAX, Cause
 from constraints.jit import bare, kernel
-from constraints.reasons.finding import best, effects_of, floors, full_caps, kept_out, note
+from constraints.reasons.finding import best, floors, full_caps, kept_out, note
 from constraints.reasons.reference import OVERTAKEN_MAX
 from constraints.reasons.rows import ARTICLE, BY, CAUSE, GROUP, SLOT, WIDTH, Rows
 from constraints.reasons.tables import BLOCK, SHOW, SINK, WEIGHT
@@ -49,7 +49,6 @@ def tell(slate: Any, utility: Any, rows: Any, is_registered: Any, p: Any, a: Any
                 standing[p.group_of[at]] |= bit
     caps_max = _caps_max(p, a)
     caps = np.empty((caps_max + 1, 3), np.int64)
-    mine = np.empty(t.effects_max + 1, np.int32)
     room = 4 * (t.effects_max + caps_max + 1)
     reason, ratio = np.empty((ROWS + room, WIDTH), np.int32), np.empty(ROWS + room, np.float64)
     deciding = np.full((count, 2), -1, np.int32)
@@ -70,7 +69,7 @@ def tell(slate: Any, utility: Any, rows: Any, is_registered: Any, p: Any, a: Any
         begun = found
         found = _held_back(
             reason, ratio, found, one, slot, slate, slot_of, utility, standing, deciding, caps,
-            mine, p, a, t,
+            p, a, t,
         )  # fmt: skip
         if found > begun:
             deciding[one, 0], deciding[one, 1] = reason[begun, ARTICLE], reason[begun, GROUP]
@@ -94,15 +93,17 @@ def tell(slate: Any, utility: Any, rows: Any, is_registered: Any, p: Any, a: Any
             scored[slot] = np.float64(utility[one]) * p.weight[one]
             reason, ratio = _with_room(reason, ratio, found, room)
             found = _own(
-                reason, ratio, found, one, slot, slot_of, standing, caps, mine, p, a, t
+                reason, ratio, found, one, slot, slot_of, standing, caps, p, a, t
             )  # fmt: skip
-            for at in range(effects_of(mine, p.class_of[one], p, t)):
-                if t.kind[mine[at]] == SHOW:
-                    duty[duties, 0], duty[duties, 1] = t.duty[mine[at]], t.article[mine[at]]
+            of = p.class_of[one]
+            for each in range(p.effect_start[of], p.effect_start[of + 1]):
+                effect = p.effect[each]
+                if t.kind[effect] == SHOW:
+                    duty[duties, 0], duty[duties, 1] = t.duty[effect], t.article[effect]
                     duties += 1
         own_start[slot + 1], duty_start[slot + 1] = found, duties
 
-    blocked, named_start, named, blocked_count = _blocked(utility, mine, p, t)
+    blocked, named_start, named, blocked_count = _blocked(utility, p, t)
     group, group_of = _groups(reason, found, t)
     return Rows(
         reason[:found], ratio[:found], group, group_of, move[:moves], move_start[: moves + 1],
@@ -150,35 +151,32 @@ def _caps_max(p, a):  # type: ignore[no-untyped-def]
 
 @bare
 def _at(  # type: ignore[no-untyped-def]
-    reason, ratio, at, one, slot, slate, slot_of, utility, standing, deciding, caps, mine, p, a, t
+    reason, ratio, at, one, slot, slate, slot_of, utility, standing, deciding, caps, p, a, t
 ):
     """Note why a candidate does not stand in a slot."""
     begun, of = at, p.class_of[one]
-    count = effects_of(mine, of, p, t)
-    at = kept_out(reason, ratio, at, of, slot, mine, count, p, t)
+    at = kept_out(reason, ratio, at, of, slot, p, t)
     at = full_caps(reason, ratio, at, one, slot, ZERO, standing, caps, p, a, t)
-    for each in range(count):
-        effect = mine[each]
+    for each in range(p.effect_start[of], p.effect_start[of + 1]):
+        effect = p.effect[each]
         if t.kind[effect] == WEIGHT and t.ratio[effect] < 1.0:
             factor = t.ratio[effect]
             at = note(reason, ratio, at, WEIGHTED, t.article[effect], -1, -1, slot, factor)
     if at == begun:
-        at = _displaced(
-            reason, ratio, at, one, slot, slate, utility, standing, deciding, mine, p, a, t
-        )
+        at = _displaced(reason, ratio, at, one, slot, slate, utility, standing, deciding, p, a, t)
     if at == begun:
-        at = _arranged(reason, ratio, at, one, slot, slate, slot_of, standing, caps, mine, p, a, t)
+        at = _arranged(reason, ratio, at, one, slot, slate, slot_of, standing, caps, p, a, t)
     return at
 
 
 @bare
 def _held_back(  # type: ignore[no-untyped-def]
-    reason, ratio, at, one, slot, slate, slot_of, utility, standing, deciding, caps, mine, p, a, t
+    reason, ratio, at, one, slot, slate, slot_of, utility, standing, deciding, caps, p, a, t
 ):
     """Note why a candidate stands lower than its utility would have it, or nowhere."""
     begun = at
     at = _at(
-        reason, ratio, at, one, slot, slate, slot_of, utility, standing, deciding, caps, mine,
+        reason, ratio, at, one, slot, slate, slot_of, utility, standing, deciding, caps,
         p, a, t,
     )  # fmt: skip
     if at == begun or reason[begun, CAUSE] != BLOCKED:
@@ -190,14 +188,14 @@ def _held_back(  # type: ignore[no-untyped-def]
                 return at
             return _at(
                 reason, ratio, at, one, below, slate, slot_of, utility, standing, deciding, caps,
-                mine, p, a, t,
+                p, a, t,
             )  # fmt: skip
     return at
 
 
 @bare
 def _displaced(  # type: ignore[no-untyped-def]
-    reason, ratio, at, one, slot, slate, utility, standing, deciding, mine, p, a, t
+    reason, ratio, at, one, slot, slate, utility, standing, deciding, p, a, t
 ):
     """Note why the one who stands there does: its weight, a floor, or its own reason."""
     other = slate[slot]
@@ -205,12 +203,12 @@ def _displaced(  # type: ignore[no-untyped-def]
         return at
     if np.float64(utility[other]) * p.weight[other] < np.float64(utility[one]) * p.weight[one]:
         return floors(reason, ratio, at, other, slot, other, slot, True, standing, p, a, t)
-    begun = at
+    begun, of = at, p.class_of[other]
     came_down = deciding[other, 0] >= 0
     # Worth more as received, it comes from a slot above: then its boost decided nothing here.
     if not (came_down and utility[other] > utility[one]):
-        for each in range(effects_of(mine, p.class_of[other], p, t)):
-            effect = mine[each]
+        for each in range(p.effect_start[of], p.effect_start[of + 1]):
+            effect = p.effect[each]
             if t.kind[effect] == WEIGHT and t.ratio[effect] > 1.0:
                 factor = t.ratio[effect]
                 at = note(reason, ratio, at, DISPLACED, t.article[effect], -1, other, slot, factor)
@@ -222,7 +220,7 @@ def _displaced(  # type: ignore[no-untyped-def]
 
 @bare
 def _arranged(  # type: ignore[no-untyped-def]
-    reason, ratio, at, one, slot, slate, slot_of, standing, caps, mine, p, a, t
+    reason, ratio, at, one, slot, slate, slot_of, standing, caps, p, a, t
 ):
     """Note which cap the whole page would break if it stood there."""
     begun, other, now = at, slate[slot], slot_of[one]
@@ -232,9 +230,7 @@ def _arranged(  # type: ignore[no-untyped-def]
     at = full_caps(reason, ratio, at, one, slot, spared, standing, caps, p, a, t)
     if at > begun or other < 0 or now < 0:
         return at
-    of = p.class_of[other]
-    count = effects_of(mine, of, p, t)
-    at = kept_out(reason, ratio, at, of, now, mine, count, p, t)
+    at = kept_out(reason, ratio, at, p.class_of[other], now, p, t)
     at = full_caps(reason, ratio, at, other, now, spared, standing, caps, p, a, t)
     for each in range(begun, at):
         reason[each, CAUSE], reason[each, BY] = DISPLACED, other
@@ -243,12 +239,12 @@ def _arranged(  # type: ignore[no-untyped-def]
 
 
 @bare
-def _own(reason, ratio, at, one, slot, slot_of, standing, caps, mine, p, a, t):  # type: ignore[no-untyped-def]
+def _own(reason, ratio, at, one, slot, slot_of, standing, caps, p, a, t):  # type: ignore[no-untyped-def]
     """Note what weighed, sank or floored a candidate on the page."""
-    count = effects_of(mine, p.class_of[one], p, t)
+    of = p.class_of[one]
     for kind, cause in ((WEIGHT, WEIGHTED), (SINK, SUNK)):
-        for each in range(count):
-            effect = mine[each]
+        for each in range(p.effect_start[of], p.effect_start[of + 1]):
+            effect = p.effect[each]
             if t.kind[effect] == kind:
                 factor = t.ratio[effect]
                 at = note(reason, ratio, at, cause, t.article[effect], -1, -1, -1, factor)
@@ -281,7 +277,7 @@ def _overtakes(reason, ratio, at, one, slot, slot_of, standing, caps, p, a, t): 
 
 
 @kernel
-def _blocked(utility, mine, p, t):  # type: ignore[no-untyped-def]
+def _blocked(utility, p, t):  # type: ignore[no-untyped-def]
     """List those who may stand nowhere, the most useful first, and what keeps their classes out."""
     nowhere = p.eligible == ZERO
     blocked_count = np.int64(nowhere.sum()) if p.open else 0
@@ -300,8 +296,8 @@ def _blocked(utility, mine, p, t):  # type: ignore[no-untyped-def]
             if of == QUARANTINED and t.slots & p.open:
                 named[names] = t.quarantine
                 names += 1
-            for each in range(effects_of(mine, of, p, t)):
-                effect = mine[each]
+            for each in range(p.effect_start[of], p.effect_start[of + 1]):
+                effect = p.effect[each]
                 if t.kind[effect] == BLOCK and t.word[effect] & p.open:
                     named[names] = t.article[effect]
                     names += 1

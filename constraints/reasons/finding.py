@@ -42,33 +42,40 @@ def best(utility, among, count):  # type: ignore[no-untyped-def]
     return found[:have]
 
 
-@bare
-def effects_of(mine, of, p, t):  # type: ignore[no-untyped-def]
-    """List what is asked of a class, rule by rule, and return how much it is."""
-    count = 0
-    for rule in range(len(t.column)):
-        key = rule * VERDICTS + np.int64(p.verdicts[of, t.column[rule]])
-        for effect in range(t.start[key], t.start[key + 1]):
-            mine[count] = effect
-            count += 1
-    return count
+@kernel
+def effects_by_class(verdicts, t):  # type: ignore[no-untyped-def]
+    """List what is asked of each class, rule by rule: (c + 1,) int32 start, and (m,) int32."""
+    start, count = np.zeros(len(verdicts) + 1, np.int32), 0
+    for of in range(len(verdicts)):
+        for rule in range(len(t.column)):
+            key = rule * VERDICTS + np.int64(verdicts[of, t.column[rule]])
+            count += t.start[key + 1] - t.start[key]
+        start[of + 1] = count
+    effect, count = np.empty(count, np.int32), 0
+    for of in range(len(verdicts)):
+        for rule in range(len(t.column)):
+            key = rule * VERDICTS + np.int64(verdicts[of, t.column[rule]])
+            for each in range(t.start[key], t.start[key + 1]):
+                effect[count] = each
+                count += 1
+    return start, effect
 
 
 @bare
-def kept_out(reason, ratio, at, of, slot, mine, count, p, t):  # type: ignore[no-untyped-def]
+def kept_out(reason, ratio, at, of, slot, p, t):  # type: ignore[no-untyped-def]
     """Note the blocks and sinks that keep a class out of a slot, each once."""
     bit = ONE << np.uint64(slot)
     last = -1
     if of == QUARANTINED and t.slots & bit:
         at = note(reason, ratio, at, BLOCKED, t.quarantine, -1, -1, slot, 1.0)
-    for each in range(count):
-        effect = mine[each]
+    for each in range(p.effect_start[of], p.effect_start[of + 1]):
+        effect = p.effect[each]
         if t.kind[effect] == BLOCK and t.word[effect] & bit and t.article[effect] != last:
             last = t.article[effect]
             at = note(reason, ratio, at, BLOCKED, last, -1, -1, slot, 1.0)
     last = -1
-    for each in range(count):
-        effect = mine[each]
+    for each in range(p.effect_start[of], p.effect_start[of + 1]):
+        effect = p.effect[each]
         if t.kind[effect] == SINK and t.article[effect] != last:
             last = t.article[effect]
             at = note(reason, ratio, at, SUNK, last, -1, -1, slot, 1.0)
