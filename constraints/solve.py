@@ -8,7 +8,7 @@ from constraints.facts import IntArray
 from constraints.kernel import Tables
 from constraints.program import Program
 
-ROUNDS: Final[Mapping[str, int]] = {"greedy": 0, "fast": 50, "default": 250, "best": 1000}
+ROUNDS: Final[Mapping[str, int]] = {"greedy": 0, "fast": 50, "default": 220, "best": 1000}
 """Quality mode → rounds of improvement. Without numba a round costs milliseconds: use `greedy`."""
 ROUNDS_MAX: Final = 100_000  # LIMIT: rounds of one page
 

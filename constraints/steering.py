@@ -14,7 +14,10 @@ from constraints.program import DISCOUNT, UTILITY_BITS, Program, Spans
 from constraints.shape import Asked, Shape, asked_of, shape_of
 
 try:
+    from constraints.jit import straight
     from constraints.kernel.gather import claim, gather, worth
+
+    gather = straight(gather)
 except ImportError:  # without numba
     from constraints.kernel.gather_reference import claim, gather, worth
 

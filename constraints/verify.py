@@ -25,7 +25,10 @@ SLATE: Final = "slate"
 """Rule id of violations of what any slate must be: offered candidates, each once, in open slots."""
 
 try:
+    from constraints.jit import straight
     from constraints.judging.compiled import judge
+
+    judge = straight(judge)
 except ImportError:  # without numba
     from constraints.judging.reference import judge
 

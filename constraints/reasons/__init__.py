@@ -20,8 +20,11 @@ from constraints.shape import Shape
 from constraints.steering import Steering
 
 try:
+    from constraints.jit import straight
     from constraints.reasons.compiled import tell
     from constraints.reasons.finding import effects_by_class
+
+    tell = straight(tell)
 except ImportError:  # without numba
     tell = None
 

@@ -32,7 +32,10 @@ from ranker.wire import (
 )
 
 try:
+    from constraints.jit import straight
     from ranker.serving import encode_kernel as kernel
+
+    write = straight(kernel.write)
 except ImportError:  # without numba
     kernel = None  # type: ignore[assignment]
 
@@ -251,7 +254,7 @@ def _written(
     """Write fields 1 to 4 by the kernel; return which articles they name, too."""
     assert kernel is not None
     groups = [_shown(themes, group).encode() for group in told.rows.group.tolist()]
-    raw, named = kernel.write(
+    raw, named = write(
         told.rows,
         kernel.Asked(
             told.slots,

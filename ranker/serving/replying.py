@@ -90,9 +90,7 @@ def recorded(
             data(of["decision_id"], by.decision_id.encode()),
             data(of["request_id"], asked.request_id.encode()),
             text(of["surface"], asked.surface),
-            data(of["policy_digest"], bytes.fromhex(using.policy.digest)),
-            number(of["facts_revision"], using.snapshot.revision),
-            data(of["facts_digest"], bytes.fromhex(using.snapshot.digest)),
+            _kept_by(using.policy.digest, using.snapshot.revision, using.snapshot.digest),
             number(of["facts_age_ms"], by.facts_age_ms),
             _counts(
                 len(asked.ids),
@@ -108,6 +106,26 @@ def recorded(
         )
     )
     return Record(log_pb2.RECORD_KIND_DECISION, told, body)
+
+
+@lru_cache(16)
+def _kept_by(policy: str, revision: int, facts: str) -> bytes:
+    of = ENVELOPE
+    return (
+        data(of["policy_digest"], bytes.fromhex(policy))
+        + number(of["facts_revision"], revision)
+        + data(of["facts_digest"], bytes.fromhex(facts))
+    )
+
+
+@lru_cache(16)
+def _told_by(policy: str, revision: int, facts: str) -> bytes:
+    of = _REPLY
+    return (
+        data(of["policy_digest"], policy.encode())
+        + number(of["facts_revision"], revision)
+        + data(of["facts_digest"], facts.encode())
+    )
 
 
 @lru_cache(4_096)
@@ -139,9 +157,7 @@ def replied(by: Decided, encoded: Encoded, token: str, origin: str, sequence: in
             varint(sum(map(len, encoded))),
             *encoded,
             data(of["decision_id"], by.decision_id.encode()),
-            text(of["policy_digest"], using.policy.digest),
-            number(of["facts_revision"], using.snapshot.revision),
-            text(of["facts_digest"], using.snapshot.digest),
+            _told_by(using.policy.digest, using.snapshot.revision, using.snapshot.digest),
             number(of["facts_age_ms"], by.facts_age_ms),
             sized(of["receipt"], receipt),
             data(of["page_token"], token.encode()),
