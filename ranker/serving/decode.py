@@ -29,6 +29,18 @@ _VIEWERS: Final = (
     ViewerClass.ADULT,
     ViewerClass.MINOR,
 )
+_FIELDS: Final = pb.RerankRequest.DESCRIPTOR.fields_by_name
+_NUMBERS: Final = tuple(
+    _FIELDS[name].number for name in ("slot_count", "first_slot", "viewer_class", "personalised")
+)
+_TEXTS: Final = tuple(
+    _FIELDS[name].number
+    for name in (
+        *("surface", "terminal", "expected_policy_digest", "request_id"),
+        *("session_id", "viewer_id", "page_token"),
+    )
+)
+_PRIVATE: Final = _TEXTS[-3:]
 _KINDS: Final = len(pb.CandidateKind.items())
 
 
@@ -107,14 +119,20 @@ def decode(data: bytes, settings: Settings) -> Asked:
             field="request",
         )
     plain = _plain(data, settings)
-    head, columns, candidates = plain or (data, b"", None)
+    if plain is not None:
+        return plain
     try:
-        message = pb.RerankRequest.FromString(head)
+        message = pb.RerankRequest.FromString(data)
     except DecodeError:
         raise RequestError(
             "request: is not a RerankRequest", reason="MALFORMED_MESSAGE", field="request"
         ) from None
-    _check_texts(message)
+    for field, most in (("surface", NAME_CHARS_MAX), ("terminal", NAME_CHARS_MAX),
+                        ("session_id", ID_CHARS_MAX), ("viewer_id", ID_CHARS_MAX),
+                        ("request_id", ID_CHARS_MAX),
+                        ("page_token", TOKEN_CHARS_MAX),
+                        ("expected_policy_digest", DIGEST_CHARS_MAX)):  # fmt: skip
+        _check_text(field, getattr(message, field), most)
     if not message.surface:
         raise _bad("surface", "is missing", "SURFACE_MISSING")
     slots = message.slot_count
@@ -128,8 +146,7 @@ def decode(data: bytes, settings: Settings) -> Asked:
         raise _bad("tail_ids", f"has {len(tail_ids)} ids, at most {most} fit", "TAIL_TOO_LONG")
     for index, key in enumerate(tail_ids):
         _check_text(f"tail_ids[{index}]", key, ID_CHARS_MAX)
-    if candidates is None:
-        candidates = _candidates(message, settings)
+    candidates = _candidates(message, settings)
     reserved = _reserved(message)
     viewer_id, session_id = message.viewer_id, message.session_id
     page_token = message.page_token
@@ -138,7 +155,7 @@ def decode(data: bytes, settings: Settings) -> Asked:
     message.ClearField("page_token")
     message.DiscardUnknownFields()  # they decide nothing, and may be about the viewer
     return Asked(
-        kept=message.SerializeToString(deterministic=True) + columns,
+        kept=message.SerializeToString(deterministic=True),
         request_id=message.request_id,
         surface=message.surface,
         terminal=message.terminal,
@@ -159,19 +176,58 @@ def decode(data: bytes, settings: Settings) -> Asked:
     )
 
 
-def _plain(data: bytes, settings: Settings) -> tuple[bytes, bytes, _Candidates] | None:
-    """Read candidates that are plain numbers with utilities, of which nothing is wrong.
-
-    Returns:
-        The request without its candidates, their field, and what it says; else None.
-    """
+def _plain(data: bytes, settings: Settings) -> Asked | None:
+    """Read a request whose candidates are numbers with utilities, if nothing is wrong with it."""
     if not data or kernel is None:
         return None
     raw = np.frombuffer(data, np.uint8)
-    start, end, ids, utility = kernel.read(raw, settings.candidate_count_max)
-    if not end:
+    found, ids, utility = kernel.read(raw, settings.candidate_count_max)
+    if not len(ids):
         return None
-    return data[:start] + data[end:], data[start:end], _Candidates(ids, utility)
+    at = found.tolist()
+    slots, first_slot, viewer, personalised = [at[field][1] for field in _NUMBERS]
+    try:
+        texts = [data[at[field][1] : at[field][2]].decode() for field in _TEXTS]
+    except UnicodeDecodeError:
+        return None
+    surface, terminal, digest, request_id, session_id, viewer_id, page_token = texts
+    told = "".join(texts)
+    if not (
+        surface
+        and told.isprintable()
+        and len(told) - len(page_token) <= NAME_CHARS_MAX  # then each of them is short enough
+        and len(page_token) <= TOKEN_CHARS_MAX
+        and 1 <= slots <= SLOTS_MAX
+        and viewer < len(_VIEWERS)
+    ):
+        return None
+    return Asked(
+        kept=_without_viewer(data, at),
+        request_id=request_id,
+        surface=surface,
+        terminal=terminal,
+        slot_count=slots,
+        first_slot=first_slot,
+        page_token=page_token,
+        tail_ids=(),
+        session_id=session_id,
+        viewer_id=viewer_id,
+        reserved={},
+        viewer_class=_VIEWERS[viewer],
+        is_personalised=bool(personalised) or not at[_NUMBERS[3]][2],
+        expected_policy_digest=digest,
+        ids=ids,
+        utility=utility,
+        kinds=None,
+        inline=(),
+    )
+
+
+def _without_viewer(data: bytes, at: list[list[int]]) -> bytes:
+    """Cut the fields out that are about the viewer."""
+    for key, _, end in sorted([at[field] for field in _PRIVATE if at[field][2]], reverse=True):
+        data = data[:key] + data[end:]
+    return data
 
 
 def warm() -> None:
@@ -284,20 +340,6 @@ def _reserved(message: pb.RerankRequest) -> dict[int, str]:
 
 def _fact_row(row: pb.FactRow) -> dict[str, str]:
     return {name: getattr(row, name) for name in (NUMBERS, *COLUMNS)}
-
-
-def _check_texts(message: pb.RerankRequest) -> None:
-    m = message
-    texts = m.surface, m.terminal, m.session_id, m.viewer_id, m.request_id, m.page_token
-    whole = "".join((*texts, m.expected_policy_digest))
-    if len(whole) <= NAME_CHARS_MAX and whole.isprintable():  # as most are: then each of them is
-        return
-    most = NAME_CHARS_MAX, NAME_CHARS_MAX, ID_CHARS_MAX, ID_CHARS_MAX, ID_CHARS_MAX
-    names = "surface", "terminal", "session_id", "viewer_id", "request_id"
-    for field, text, chars_max in zip(names, texts, most, strict=False):
-        _check_text(field, text, chars_max)
-    _check_text("page_token", m.page_token, TOKEN_CHARS_MAX)
-    _check_text("expected_policy_digest", m.expected_policy_digest, DIGEST_CHARS_MAX)
 
 
 def _check_text(field: str, text: str, chars_max: int) -> None:

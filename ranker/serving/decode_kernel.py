@@ -1,9 +1,9 @@
-"""Reads the candidates of a request from its bytes, compiled; `decode.py` asks it.
+"""Reads a plain request from its bytes, compiled; `decode.py` asks it.
 
-Most requests give their candidates as numbers with a utility each, and nothing else. Those are read
-here, straight into arrays. Whatever is not plainly that, or has a fault, is left to protobuf and to
-the checks behind it, which word it. The numbers of fields are those of rerank.proto: a test reads
-with protobuf what is read here.
+Most requests give their candidates as numbers with a utility each, and beside them a few texts and
+numbers. Those are read here, the candidates straight into arrays. Whatever is not plainly that, or
+has a fault, is left to protobuf and to the checks behind it, which word it. The numbers of fields
+are those of rerank.proto: a test reads with protobuf what is read here.
 """
 
 from typing import Any
@@ -12,8 +12,13 @@ import numpy as np
 
 from constraints.jit import bare, inline, kernel
 
-COLUMNS, ROWS, IDS, UTILITIES = 13, 14, 1, 3
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+COLUMNS, IDS, UTILITIES = 13, 1, 3
+FIELDS = 16
+TEXTS = np.uint64(1 << 1 | 1 << 2 | 1 << 5 | 1 << 7 | 1 << 11 | 1 << 12 | 1 << 15)
+NUMBERS = np.uint64(1 << 3 | 1 << 4 | 1 << 9 | 1 << 10)
+KEY, CONTENT, END = 0, 1, 2
+"""Where a field begins; where its content begins, or the number it is; what stands behind it."""
+VARINT, BYTES = 0, 2
 ONE = np.uint64(1)
 SEVEN = np.uint64(7)
 LOW = np.uint64(0x7F)
@@ -21,55 +26,64 @@ MORE = np.uint64(0x80)
 SIGN = np.uint32(1 << 31)
 INFINITE = np.uint32(0x7F800000)
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+NUMBER_MAX = np.uint64(1 << 31)
 WRONG = -1
 
 
 @kernel
 def read(raw: Any, count_max: Any) -> Any:
-    """Read the candidates of a request, if they are plain numbers with utilities.
+    """Read a request, if it is plain.
 
     Args:
         raw: (b,) uint8, a `RerankRequest`.
         count_max: of candidates.
 
     Returns:
-        Where the field of the candidates begins, and where it ends, 0 where they are not plain or
-        something is wrong with them; (n,) uint64 ids, each once; (n,) float32, finite, >= 0.
+        (FIELDS, 3) int64 KEY, CONTENT and END of each field, 0 where it is not there; (n,) uint64
+        ids, each once; (n,) float32 utilities, finite, >= 0. There are none where the request is
+        not plain, or something is wrong with them.
     """
-    nothing = np.empty(0, np.uint64), np.empty(0, np.float32)
-    start, body, end = _found(raw)
-    if end <= 0:
-        return 0, 0, *nothing
-    key, at, ids_end = _head(raw, body, end)
+    at, none = np.zeros((FIELDS, 3), np.int64), np.empty(0, np.uint64)
+    nothing = at, none, none.view(np.float32)
+    if not _found(at, raw):
+        return nothing
+    end = at[COLUMNS, END]
+    key, ids_at, ids_end = _head(raw, at[COLUMNS, CONTENT], end)
     if key != (IDS << 3 | BYTES) or ids_end < 0:
-        return 0, 0, *nothing
+        return nothing
     key, values, values_end = _head(raw, ids_end, end)
     if key != (UTILITIES << 3 | BYTES) or values_end != end:
-        return 0, 0, *nothing
+        return nothing
     count = (values_end - values) // 4
     if not 1 <= count <= count_max or 4 * count != values_end - values:
-        return 0, 0, *nothing
+        return nothing
     ids, bits = np.empty(count, np.uint64), np.empty(count, np.uint32)
-    if not _numbers(ids, raw, at, ids_end) or _repeated(ids) or not _utilities(bits, raw, values):
-        return 0, 0, *nothing
-    return start, end, ids, bits.view(np.float32)
+    if not _numbers(ids, raw, ids_at, ids_end) or _repeated(ids):
+        return nothing
+    if not _utilities(bits, raw, values):
+        return nothing
+    return at, ids, bits.view(np.float32)
 
 
 @bare
-def _found(raw):  # type: ignore[no-untyped-def]
-    """Find the one field of candidates: where it begins, its content, and where it ends."""
-    start, body, end, at = 0, 0, 0, 0
+def _found(found, raw):  # type: ignore[no-untyped-def]
+    """Find the fields of a request, each once at most, and tell whether they are the plain ones."""
+    at = 0
     while at < len(raw):
         key, content, behind = _head(raw, at, len(raw))
-        field = key >> 3
-        if behind < 0 or field < 1 or field == ROWS:
-            return 0, 0, 0
-        if field == COLUMNS:
-            if end or key != (COLUMNS << 3 | BYTES):
-                return 0, 0, 0
-            start, body, end = at, content, behind
+        field, kind = key >> 3, key & 7
+        if behind < 0 or not 1 <= field < FIELDS or found[field, END]:
+            return False
+        if kind == VARINT:
+            number, _ = _varint(raw, content, len(raw))
+            if not NUMBERS >> np.uint64(field) & ONE or number >= NUMBER_MAX:
+                return False
+            content = np.int64(number)
+        elif kind != BYTES or not (field == COLUMNS or TEXTS >> np.uint64(field) & ONE):
+            return False
+        found[field, KEY], found[field, CONTENT], found[field, END] = at, content, behind
         at = behind
-    return start, body, end
+    return found[COLUMNS, END] > 0
 
 
 @bare
@@ -82,19 +96,11 @@ def _head(raw, at, end):  # type: ignore[no-untyped-def]
     kind, content = key & np.uint64(7), at
     if at == WRONG:
         return 0, 0, WRONG
-    size = np.uint64(0)
     if kind == VARINT:
-        size, at = _varint(raw, at, end)
+        _, at = _varint(raw, at, end)
         return np.int64(key), content, at
-    if kind == BYTES:
-        size, content = _varint(raw, at, end)
-    elif kind == FIXED64:
-        size = np.uint64(8)
-    elif kind == FIXED32:
-        size = np.uint64(4)
-    else:
-        return 0, 0, WRONG
-    if content == WRONG or size > np.uint64(end - content):
+    size, content = _varint(raw, at, end)
+    if kind != BYTES or content == WRONG or size > np.uint64(end - content):
         return 0, 0, WRONG
     return np.int64(key), content, content + np.int64(size)
 
