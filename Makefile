@@ -77,7 +77,7 @@ realpages: $(COMPILED) ## measure on the shapes of real pages
 	$(BIN)/python -m loadtests.realpages
 
 .PHONY: bench-engine bench-oracle prove-engine prove-explain bench-growth bench-pack bench-analysis
-.PHONY: bench-serving bench-log bench-query prove-log prove-tree prove-replay prove-bundle
+.PHONY: bench-serving bench-log bench-query prove-bounds prove-log prove-tree prove-replay prove-bundle
 
 bench-engine: $(DEV_DEPS) $(COMPILED) ## measure the engine against proven optima and its peers
 	$(BIN)/python -m loadtests.bench $(BENCH_FLAGS)
@@ -87,6 +87,12 @@ prove-explain: $(DEV_DEPS) $(COMPILED) ## try what explanations state on 1,000 d
 
 bench-oracle: $(DEV_DEPS) $(COMPILED) ## prove the optima that bench-engine needs, ahead of it
 	$(BIN)/python -m loadtests.bench.optima
+
+# In a folder of their own: these kernels are slower, and must not be taken for the others.
+prove-bounds: $(DEV_DEPS) $(PROJECT) ## test the kernels with every index checked
+	folder=$$(mktemp -d) && trap "rm -rf $$folder" EXIT && \
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$folder $(BIN)/python -m pytest -q -n 0 \
+		$(addprefix tests/test_,kernel.py compiled.py certify.py encode.py decode.py id_index.py)
 
 prove-engine: $(DEV_DEPS) $(COMPILED) ## judge a million pages; can be stopped and continued
 	$(BIN)/python -m loadtests.bench.prove

@@ -1,6 +1,7 @@
 """The compiled gatherer, judge and finder of reasons against their references, on seeded inputs."""
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -170,6 +171,14 @@ def test_kernels_are_compiled_for_one_kind_of_arrays_alone() -> None:
         decide(*drawn(seed))
     assert len(gather.gather.signatures) == 1
     assert len(compiled.judge.signatures) == 1
+
+
+def test_others_functions_are_compiled_as_numba_does() -> None:
+    """What we leave out of our own kernels stays in those of a program that we are part of."""
+    numba: Any = pytest.importorskip("numba")
+    last = numba.njit(lambda numbers, at: numbers[at])
+    assert gather.worth(np.zeros(1, np.int64), np.ones(1, np.int64), np.ones(1, np.int64)) == 1
+    assert last(np.arange(3), -1) == 2
 
 
 def test_reasons_equal_the_reference() -> None:
