@@ -88,11 +88,14 @@ prove-explain: $(DEV_DEPS) $(COMPILED) ## try what explanations state on 1,000 d
 bench-oracle: $(DEV_DEPS) $(COMPILED) ## prove the optima that bench-engine needs, ahead of it
 	$(BIN)/python -m loadtests.bench.optima
 
-# In a folder of their own: these kernels are slower, and must not be taken for the others.
+# In a folder of their own: these kernels are slower, and must not be taken for the others. The pages
+# are what the tests have too few of.
 prove-bounds: $(DEV_DEPS) $(PROJECT) ## test the kernels with every index checked
 	folder=$$(mktemp -d) && trap "rm -rf $$folder" EXIT && \
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$folder $(BIN)/python -m pytest -q -n 0 \
-		$(addprefix tests/test_,kernel.py compiled.py certify.py encode.py decode.py id_index.py)
+		$(addprefix tests/test_,kernel.py compiled.py certify.py encode.py decode.py id_index.py) && \
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$folder $(BIN)/python -m loadtests.bench.prove \
+		--pages 50000 --state $$folder/pages
 
 prove-engine: $(DEV_DEPS) $(COMPILED) ## judge a million pages; can be stopped and continued
 	$(BIN)/python -m loadtests.bench.prove

@@ -44,6 +44,9 @@ CLOCKS_THREADS_CHANCE_AND_IO = {
 }
 
 
+COMPILED_BY = {"kernel", "bare", "inline"}
+
+
 def files(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
@@ -175,3 +178,28 @@ def test_nothing_imports_tests() -> None:
     for folder in ("constraints", "ranker", "training", "loadtests"):
         for path in files(folder):
             assert not [name for name in imports(path) if of(name, "tests")], relative(path)
+
+
+def _kernels() -> Iterator[tuple[Path, ast.FunctionDef]]:
+    for path in sorted(
+        p for folder in ("constraints", "ranker", "loadtests") for p in files(folder)
+    ):
+        if "constraints.jit" in path.read_text("utf-8"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.FunctionDef):
+                    names = {d.id for d in node.decorator_list if isinstance(d, ast.Name)}
+                    if names & COMPILED_BY:
+                        yield path, node
+
+
+def test_no_kernel_counts_from_the_end() -> None:
+    """Their indices are taken as they are: -1 is in front of the array. See `constraints.jit`."""
+    seen = 0
+    for path, function in _kernels():
+        seen += 1
+        for node in ast.walk(function):
+            if isinstance(node, ast.Subscript):
+                parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+                at_fault = [p for p in parts if isinstance(p, ast.UnaryOp)]
+                assert not at_fault, f"{relative(path)}:{node.lineno}"
+    assert seen > 100

@@ -132,7 +132,7 @@ def grouped(labels: Any, families: Any, spans: Any, o: Any) -> Any:
                 number[label] = 0
                 start[i + 1] += 1
     span_start, rows = _number(number, families, spans)
-    group_of, entry = np.zeros(start[-1], np.int32), 0
+    group_of, entry = np.zeros(start[o.candidate_count], np.int32), 0
     for i in range(o.candidate_count):
         for label in labels[i]:
             if label >= 0:
