@@ -46,19 +46,15 @@ def best(utility, among, count):  # type: ignore[no-untyped-def]
 def effects_by_class(verdicts, t):  # type: ignore[no-untyped-def]
     """List what is asked of each class, rule by rule: (c + 1,) int32 start, and (m,) int32."""
     start, count = np.zeros(len(verdicts) + 1, np.int32), 0
-    for of in range(len(verdicts)):
-        for rule in range(len(t.column)):
-            key = rule * VERDICTS + np.int64(verdicts[of, t.column[rule]])
-            count += t.start[key + 1] - t.start[key]
-        start[of + 1] = count
-    effect, count = np.empty(count, np.int32), 0
+    effect = np.empty(len(verdicts) * t.effects_max, np.int32)  # of which little is ever touched
     for of in range(len(verdicts)):
         for rule in range(len(t.column)):
             key = rule * VERDICTS + np.int64(verdicts[of, t.column[rule]])
             for each in range(t.start[key], t.start[key + 1]):
                 effect[count] = each
                 count += 1
-    return start, effect
+        start[of + 1] = count
+    return start, effect[:count].copy()
 
 
 @bare
