@@ -21,9 +21,9 @@ NOTES_MAX: Final = 4_096  # LIMIT: calls whose counting waits; the next counts t
 class Behind(Collector):
     """Counts behind the calls: one leaves a note of what is to be counted, and goes.
 
-    A handful of counters take a tenth of a call's time, for in its midst nothing of them is in the
-    processor's caches. They are counted many calls at a time: before anybody reads a counter, for
-    this is the first collector asked, and now and then.
+    In a call's midst counting is slow, for nothing of it is in the processor's caches. It is done
+    for many calls at a time: before anybody reads a counter, for this is the first collector asked,
+    and now and then.
     """
 
     def __init__(self) -> None:

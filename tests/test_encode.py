@@ -152,3 +152,25 @@ def test_whatever_writes_a_decision_is_part_of_the_engine() -> None:
             ):
                 module = f"{str(node.module).rpartition('.')[2]}.py"
                 assert module in known | {"page_token.py"}
+
+
+def test_records_and_replies_are_written_as_protobuf_does(tmp_path: Path) -> None:
+    from ranker.audit.checking import read_records
+
+    fields: tuple[dict[str, Any], ...] = (
+        {"request_id": "r", "viewer_id": "微", "session_id": "s"},
+        {"reserved": [pb.ReservedSlot(slot=1, id="ad")], "tail_ids": ["a", ""]},
+        {"slot_count": 9, "first_slot": 9},
+    )
+    with served(tmp_path) as app:
+        rerank = app.server.service.rerank
+        replies = [rerank(request(**one).SerializeToString()) for one in fields]
+        folder = app.server.log.folder
+    for raw in replies:
+        assert pb.RerankResponse.FromString(raw).SerializeToString(deterministic=True) == raw
+    decided = [one for one in read_records(folder) if one.envelope.decision_id]
+    assert len(decided) == len(fields)
+    for stored in decided:
+        body = log_pb2.DecisionBody.FromString(stored.body)
+        assert body.SerializeToString(deterministic=True) == stored.body
+        assert stored.envelope.SerializeToString(deterministic=True) == stored.raw

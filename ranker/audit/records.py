@@ -100,7 +100,7 @@ def record(kind: Any, instant_us: int, body: bytes, **told: Any) -> Record:
         engine=engine(),
         **told,
     )
-    return Record.of(envelope, body)
+    return Record(kind, envelope.SerializeToString(deterministic=True), body)
 
 
 def unpack(frame: Frame) -> Stored:

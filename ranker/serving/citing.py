@@ -37,6 +37,7 @@ class Cites:
     """All that pages of one shape may cite, laid out so that a page only picks from it.
 
     Attributes:
+        policy: it gives the rules their sources.
         articles: sorted; at: their places.
         written: the citation of each.
         place: (a,) of each article of the shape, one behind the last for what is not cited.

@@ -25,7 +25,7 @@ _RECEIPT: Final = tags(pb.Receipt)
 _ROOM: Final = bytes([Kind.ROOM])
 
 
-class Decided(NamedTuple):
+class Stamp(NamedTuple):
     """Which decision it is, when it was made, and by what."""
 
     decision_id: str
@@ -55,7 +55,7 @@ def reportable(asked: Asked, ids: Sequence[str]) -> Sequence[str | None]:
 
 
 def recorded(
-    by: Decided,
+    by: Stamp,
     asked: Asked,
     placed: Placed,
     offer: Offer,
@@ -139,7 +139,7 @@ def _tail(ids: Sequence[str]) -> list[bytes]:
     return [sized(_BODY["tail_ids"], one.encode()) for one in ids]
 
 
-def replied(by: Decided, encoded: Encoded, token: str, origin: str, sequence: int) -> bytes:
+def replied(by: Stamp, encoded: Encoded, token: str, origin: str, sequence: int) -> bytes:
     """Write a `RerankResponse`.
 
     Args:

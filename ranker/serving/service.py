@@ -14,13 +14,13 @@ from ranker.audit.shown import Decided, Shown
 from ranker.audit.viewers import ViewerKeys
 from ranker.clock import now_us as clock
 from ranker.facts.resolve import resolve
-from ranker.serving import counting, replying
+from ranker.serving import counting
 from ranker.serving.certifying import Certifier
 from ranker.serving.decode import decode
 from ranker.serving.encode import encode
 from ranker.serving.pace import LEAST_S, Pace
 from ranker.serving.paging import build_page, next_token
-from ranker.serving.replying import ids_on, recorded, replied, reportable
+from ranker.serving.replying import Stamp, ids_on, recorded, replied, reportable
 from ranker.serving.state import State
 from ranker.settings import Settings
 from ranker.telemetry import COMPILED_ANEW, Laps
@@ -113,7 +113,7 @@ class RerankService:
         token = ""
         if not placed.seam_unverified:
             token = next_token(asked, placed, ids, using.policy, self.keys, expires_s)
-        by = replying.Decided(decision_id, now_us, using)
+        by = Stamp(decision_id, now_us, using)
         viewer = self.viewers.mark(asked.viewer_id, now_us)
         kept = recorded(by, asked, placed, offer, viewer, decision, encoded)
         sequence = self.log.append(kept)
