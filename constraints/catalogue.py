@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from constraints.errors import OverloadedError
 from constraints.facts import DAY_MAX, BoolArray, Facts, IntArray
+from constraints.page import SHAPES_MAX
 from constraints.rule import Day, Rule, Verdicts
 
 CLASSES_MAX: Final = 65_535  # LIMIT: different verdict vectors, the quarantined ones' among them
-SHAPES_MAX: Final = 256  # LIMIT: page shapes whose tables are kept
 TABLES: Final = 3  # of a shape: what is asked, what is demanded, what reasons are read from
 QUARANTINED: Final = 0  # the class of rows on which the halves of a rule disagree
 QUARANTINE: Final = "quarantine"

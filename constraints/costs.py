@@ -76,7 +76,7 @@ def rule_costs(offer: Offer, page: Page, policy: Policy, rounds: int = ROUNDS["d
     lawful = _worth(offer, _slate(offer, page, policy, rounds))
     costs = Costs(_worth(offer, _by_utility(offer, page)), lawful, ())
     found = []
-    for rule in policy.rules_for(page.shape).values():
+    for rule in policy.rules_for(page).values():
         without = replace(policy, rules=tuple(r for r in policy.rules if r is not rule))
         cost = _worth(offer, _slate(offer, page, without, rounds)) - lawful
         found.append(RuleCost(rule.id, cost, costs.share_of(cost)))

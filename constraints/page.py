@@ -4,6 +4,8 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 POSITIONS_MAX: Final = 64  # LIMIT: tail and slots of a page share one machine word
+SHAPES_MAX: Final = 256  # LIMIT: page shapes whose tables are kept
+PAGES_MAX: Final = 4_096  # LIMIT: pages of which is remembered what shape they have
 SLOTS_MAX: Final = 50  # LIMIT: slots a page; longer lists are asked for page by page
 
 
@@ -21,7 +23,7 @@ def slots_from(start: int, stop: int) -> int:
 
 
 class Page(NamedTuple):
-    """One page of one surface on one day; pages of one `shape` share what is compiled for them.
+    """One page of one surface on one day; pages alike to a policy share what is compiled for them.
 
     Words of slots have bit j for the j-th slot of this page, from 0. A place is a slot, or -1 for
     the position just above slot 0, -2 above that.
@@ -49,16 +51,6 @@ class Page(NamedTuple):
     is_personalised: bool = True
     reserved: int = 0
     tail_count: int = 0
-
-    @property
-    def shape(self) -> "Page":
-        """The page as rules see it, without what does not change what they ask.
-
-        INVARIANT: no rule looks further up than there are positions.
-        """
-        if not self.reserved and self.first_slot <= POSITIONS_MAX:
-            return self
-        return self._replace(reserved=0, first_slot=min(self.first_slot, POSITIONS_MAX))
 
     @property
     def open(self) -> int:

@@ -5,18 +5,18 @@ It is written in TOML, over as many files as its authors like; together they are
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from pydantic import Field, ValidationError
 
 from constraints.errors import PolicyError, UnknownSurfaceError, quoted
 from constraints.faults import did_you_mean, place_and_fault
 from constraints.law import law_rows
-from constraints.page import SLOTS_MAX, Page
+from constraints.page import PAGES_MAX, SHAPES_MAX, SLOTS_MAX, Page, ViewerClass
 from constraints.rule import Name, Rule, Strict
 from constraints.rules import rule_types
 from constraints.toml_text import read_toml
@@ -27,6 +27,7 @@ NO_SURFACE: Final = "has no surface; give all files of the policy"
 Slots = Annotated[int, Field(ge=1, le=SLOTS_MAX)]
 Factor = Annotated[float, Field(gt=0, le=10)]
 Model = TypeVar("Model", bound=Strict)
+Made = TypeVar("Made")
 
 
 class Surface(Strict):
@@ -46,6 +47,21 @@ class Surface(Strict):
         """Return the first screen of a terminal; one the policy does not know has the largest."""
         sizes = self.first_screen_slots
         return sizes.get(terminal, max(sizes.values(), default=0))
+
+
+class Seen(NamedTuple):
+    """What the rules of a surface look at in a page of it.
+
+    Attributes:
+        terminals, viewers: that some rule names; those it does not name are alike to it.
+        is_personalised: some rule asks whether the page is.
+        reach: as `Rule.reach`, of all of them.
+    """
+
+    terminals: frozenset[str]
+    viewers: frozenset[str]
+    is_personalised: bool
+    reach: int
 
 
 class PolicyText(Strict):
@@ -108,6 +124,20 @@ class Policy:
             raise UnknownSurfaceError(f"surface: no policy for `{name}`", field="surface")
         return found
 
+    def shape(self, page: Page) -> Page:
+        """Return a page as rules see it, without what does not change what they ask."""
+        seen = _seen(self, page.surface)
+        viewer = page.viewer_class
+        if viewer not in seen.viewers:
+            viewer = next(one for one in ViewerClass if one not in seen.viewers)
+        return page._replace(
+            terminal=page.terminal if page.terminal in seen.terminals else "",
+            first_slot=min(page.first_slot, max(page.first_screen_slots, seen.reach)),
+            viewer_class=viewer,
+            is_personalised=page.is_personalised or not seen.is_personalised,
+            reserved=0,
+        )
+
     def rules_for(self, page: Page, mode: str = "enforce") -> dict[int, Rule]:
         """Return the rules of a mode that are in force on a page, by their place in `compiled`."""
         return {
@@ -115,6 +145,28 @@ class Policy:
             for place, rule in enumerate(self.compiled)
             if rule.mode == mode and rule.applies(page)
         }
+
+
+def by_shape(make: Callable[[Policy, Page], Made]) -> Callable[[Policy, Page], Made]:
+    """Have something made once for all pages of a shape, and looked up for any page."""
+    of_shape = lru_cache(SHAPES_MAX)(make)
+
+    @lru_cache(PAGES_MAX)
+    def of(policy: Policy, page: Page) -> Made:
+        return of_shape(policy, policy.shape(page))
+
+    return of
+
+
+@lru_cache(SHAPES_MAX)
+def _seen(policy: Policy, surface: str) -> Seen:
+    rules = [one for one in policy.compiled if not one.surfaces or surface in one.surfaces]
+    return Seen(
+        frozenset(name for rule in rules for name in rule.terminals),
+        frozenset(name for rule in rules for name in rule.viewer_classes),
+        any(rule.personalised is not None for rule in rules),
+        max((rule.reach for rule in rules), default=0),
+    )
 
 
 def parse_policy(texts: Mapping[str, bytes]) -> Policy:

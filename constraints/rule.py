@@ -143,6 +143,14 @@ class Rule(Strict):
         """
         return ""
 
+    @property
+    def reach(self) -> int:
+        """Slots of a surface that the rule tells from those below, besides the first screen.
+
+        INVARIANT: it asks the same of all pages that begin below both.
+        """
+        return getattr(self, "first_slots", None) or 0
+
     def applies(self, page: Page) -> bool:
         """Tell whether the rule is in force on the page, by scope and day."""
         return (

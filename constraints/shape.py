@@ -6,13 +6,12 @@ tables also depend on the verdict vectors of a catalogue, so each catalogue reme
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from constraints.catalogue import LABELS, QUARANTINED, SHAPES_MAX, Column
+from constraints.catalogue import LABELS, QUARANTINED, Column
 from constraints.effects import (
     HARD,
     Block,
@@ -27,7 +26,7 @@ from constraints.effects import (
 )
 from constraints.facts import BoolArray, FloatArray, IntArray, WordArray
 from constraints.page import Page, slots_from
-from constraints.policy import Policy
+from constraints.policy import Policy, by_shape
 from constraints.program import UNCAPPED
 from constraints.rule import Rule, Verdicts
 
@@ -67,9 +66,9 @@ class Shape:
     look_back: int
 
 
-@lru_cache(SHAPES_MAX)
+@by_shape
 def shape_of(policy: Policy, page: Page) -> Shape:
-    """Return what a policy asks on a kind of page, given by its `shape`."""
+    """Return what a policy asks on pages like one."""
     found = policy.rules_for(page)
     rules = tuple(found.values())
     effects = tuple(dict(rule.effects(page)) for rule in rules)

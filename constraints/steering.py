@@ -64,7 +64,7 @@ def compile_program(offer: Offer, page: Page, policy: Policy) -> Steering:
         page: the page.
         policy: the policy in force.
     """
-    shape, catalogue, laid = shape_of(policy, page.shape), offer.catalogue, offer.laid
+    shape, catalogue, laid = shape_of(policy, page), offer.catalogue, offer.laid
     asked: Asked = catalogue.cached(asked_of, shape, catalogue.steer)
     g = gather(
         np.uint64(page.open << page.tail_count),

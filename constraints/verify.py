@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from constraints.catalogue import QUARANTINE, SHAPES_MAX
+from constraints.catalogue import QUARANTINE
 from constraints.demands import Claims
 from constraints.facts import FloatArray, IntArray
 from constraints.judging import (
@@ -17,7 +17,7 @@ from constraints.judging import (
     watched_of,
 )
 from constraints.offer import Offer
-from constraints.page import Page
+from constraints.page import SHAPES_MAX, Page
 from constraints.policy import Policy
 from constraints.rule import Violation
 
@@ -58,7 +58,7 @@ def verify(slate: IntArray, offer: Offer, claims: Claims, page: Page, policy: Po
     Returns:
         Every violation. When the slate itself is malformed, only that.
     """
-    bench, catalogue, laid = bench_of(policy, page.shape), offer.catalogue, offer.laid
+    bench, catalogue, laid = bench_of(policy, page), offer.catalogue, offer.laid
     found = judge(
         np.array(slate, np.int64),
         page.reserved,

@@ -1,8 +1,9 @@
 """Runs the load test against a server of our own: `python -m loadtests.load [--seconds N] …`.
 
-The server has a processor of its own, its callers another. Its capacity is measured first, then
-Locust sends at a share of it; at last a sender that never waits for replies sends at the same rate,
-for Locust's users do wait. Exit code: 1 where an objective of either is not kept.
+The server has a processor of its own, its callers another. Its capacity is measured first, on the
+mix of pages that is sent later; then Locust sends at a share of it; at last a sender that never
+waits for replies sends at the same rate, for Locust's users do wait. Exit code: 1 where an
+objective of either is not kept.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
@@ -21,15 +23,19 @@ import numpy as np
 
 from loadtests.bench.figures import Figure, show
 from loadtests.bench.serving import serve_echo
-from loadtests.client import to_message
+from loadtests.client import Client, Reply, to_message
+from loadtests.pages import Page
 from loadtests.process import Served, serving
+from loadtests.progress import progress
 from loadtests.sender import Sent, flood, send
 from loadtests.slo import SHIPPED
-from loadtests.traffic import DATA, Traffic, traffic
+from loadtests.traffic import DATA, FOLLOWING, Traffic, below, traffic
 
 SERVER_CORE: Final = 0
 SENDER_CORE: Final = 1
 HANDS: Final = 8
+READERS: Final = 60
+MIXED: Final = 1_200  # pages, some of which are asked for below others
 WARM_S: Final = 3.0
 CAPACITY_S: Final = 6.0
 OPEN_S: Final = 15.0
@@ -45,13 +51,15 @@ class Ready(NamedTuple):
     Attributes:
         served: the server.
         source: what it is sent.
-        pages: the same as bytes, those that continue no other.
+        pages: the same as callers mix them: one of seven continues the one before it.
+        messages: the same as bytes.
         capacity: calls a second it answers at most.
     """
 
     served: Served
     source: Traffic
-    pages: list[bytes]
+    pages: list[Page]
+    messages: list[bytes]
     capacity: float
 
 
@@ -78,7 +86,6 @@ def ready(asked: argparse.Namespace, hands: int = HANDS, **settings: str) -> Ite
     cores = os.sched_getaffinity(0)
     apart = {SERVER_CORE, SENDER_CORE} <= cores
     source = traffic(asked.pages, asked.seed, asked.data)
-    pages = [to_message(page).SerializeToString() for page in source.pages if not page["follows"]]
     with TemporaryDirectory(prefix="load-") as folder, ExitStack() as stack:
         core = str(SERVER_CORE) if apart else ""
         told = {"quality": asked.quality} | settings
@@ -86,9 +93,31 @@ def ready(asked: argparse.Namespace, hands: int = HANDS, **settings: str) -> Ite
         if apart:
             os.sched_setaffinity(0, {SENDER_CORE})
             stack.callback(os.sched_setaffinity, 0, cores)
-        flood(served.address, pages, 1, WARM_S, TIMEOUT_S)
-        peak = flood(served.address, pages, hands, CAPACITY_S, TIMEOUT_S)
-        yield Ready(served, source, pages, peak.goodput)
+        pages = _mixed(served.address, source, asked.seed)
+        messages = [to_message(page).SerializeToString() for page in pages]
+        flood(served.address, messages, 1, WARM_S, TIMEOUT_S)
+        peak = flood(served.address, messages, hands, CAPACITY_S, TIMEOUT_S)
+        yield Ready(served, source, pages, messages, peak.goodput)
+
+
+def _mixed(address: str, source: Traffic, seed: int) -> list[Page]:
+    """Ask as many callers would, one after the other, so that pages below have their tokens.
+
+    Raises:
+        grpc.RpcError: a page was not answered.
+    """
+    draw, mixed = Random(seed), list[Page]()
+    last: list[tuple[Page, Reply] | None] = [None] * READERS
+    with Client(address) as client, progress("mixing pages", MIXED) as tick:
+        for _ in range(MIXED):
+            reader, page = draw.randrange(READERS), draw.choice(source.pages)
+            before = last[reader]
+            if before is not None and draw.random() < FOLLOWING:
+                page = below(page, *before)
+            last[reader] = page, client.call(page)[0]
+            mixed.append(page)
+            tick()
+    return mixed
 
 
 def main(words: list[str] | None = None) -> int:
@@ -103,7 +132,7 @@ def main(words: list[str] | None = None) -> int:
     with ready(asked) as found, _echo() as echo:
         rate = asked.share * found.capacity
         code, measured = _locust(asked, found.served.address, echo, rate)
-        sent = send(found.served.address, found.pages, rate, OPEN_S, TIMEOUT_S, asked.seed)
+        sent = send(found.served.address, found.messages, rate, OPEN_S, TIMEOUT_S, asked.seed)
     figures = list(_figures(found.capacity, rate, measured, sent))
     is_kept = code == 0 and all(figure.is_met for figure in figures)
     if asked.json:

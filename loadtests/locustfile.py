@@ -18,11 +18,11 @@ from locust import User, events, tag, task
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from loadtests.client import METHOD, SERVER_US, shown_ids, to_dict, to_message
+from loadtests.client import METHOD, SERVER_US, to_dict, to_message
 from loadtests.judging import Spool, Told, judged
-from loadtests.pages import Page, follow
+from loadtests.pages import Page
 from loadtests.slo import SHIPPED, breaches, read_slo
-from loadtests.traffic import DATA, Traffic, traffic
+from loadtests.traffic import DATA, FOLLOWING, Traffic, below, traffic
 from ranker.v1.rerank_pb2 import RerankResponse
 
 grpc_gevent.init_gevent()  # before any channel
@@ -247,20 +247,19 @@ class RerankUser(PoissonUser):
         return pages[self._at]
 
     @tag("first")
-    @task(85)
+    @task(round(100 - 100 * FOLLOWING))
     def first_page(self) -> None:
         """Ask for a page that begins a surface."""
         self.ask(self.next_page())
 
     @tag("below")
-    @task(15)
+    @task(round(100 * FOLLOWING))
     def page_below(self) -> None:
         """Ask for the page below the last one, with its token."""
         if self._before is None:
             return self.first_page()
         page, reply = self._before
-        shown = shown_ids(page, to_dict(reply))
-        return self.ask(follow(self.next_page(), page, shown, reply.page_token))
+        return self.ask(below(self.next_page(), page, to_dict(reply)))
 
     def ask(self, page: Page) -> None:
         """Call Rerank, time it at both ends, and keep the reply to be judged."""

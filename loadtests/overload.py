@@ -1,9 +1,9 @@
 """Sends more than a server can answer, and looks what it still does.
 
 `python -m loadtests.overload [--times N] [--quality MODE] [--json]`: the server has a processor of
-its own, the sender another. The peak is what it answers to callers
-that wait; then calls come at a multiple of it, whatever is answered. What counts are calls answered
-in time, how quickly the others are refused, and that no reply is unlawful.
+its own, the sender another. The peak is what it answers to callers that wait; then calls come at a
+multiple of it, whatever is answered. What counts are calls answered in time, how quickly the others
+are refused, and that no reply is unlawful.
 """
 
 import json
@@ -33,17 +33,16 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=20.0, help="of the overload")
     asked = parser.parse_args(words)
     with ready(asked, HANDS) as found:
-        rate = asked.times * found.capacity
-        sent = send(found.served.address, found.pages, rate, asked.seconds, TIMEOUT_S, asked.seed)
-        soon = send(found.served.address, found.pages, rate, asked.seconds / 2, SOON_S, asked.seed)
-        alive = send(found.served.address, found.pages, found.capacity / 4, 3.0, TIMEOUT_S, 2)
+        rate, address, messages = asked.times * found.capacity, found.served.address, found.messages
+        sent = send(address, messages, rate, asked.seconds, TIMEOUT_S, asked.seed)
+        soon = send(address, messages, rate, asked.seconds / 2, SOON_S, asked.seed)
+        alive = send(address, messages, found.capacity / 4, 3.0, TIMEOUT_S, 2)
     with TemporaryDirectory(prefix="overload-") as folder:
         path = Path(folder) / "replies"
-        firsts = [page for page in found.source.pages if not page["follows"]]
         with path.open("wb") as stream:
             spool = Spool(stream, asked.pages, asked.seed, asked.data)
             for number, reply in sent.replies + soon.replies:
-                spool.add(firsts[number], reply)
+                spool.add(found.pages[number], reply)
         verdict = judged(path)
     figures = [*_figures(found.capacity, rate, sent, soon, alive)]
     figures += [

@@ -4,17 +4,19 @@ import csv
 import io
 import json
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from random import Random
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from loadtests.client import shown_ids
 from loadtests.data import missing, read
 from loadtests.judge import SHANGHAI
-from loadtests.pages import DATA_SETS, Page, Pages
+from loadtests.pages import DATA_SETS, Page, Pages, follow
 from loadtests.process import KEPT, sample_files
 from loadtests.seeding import register
 from loadtests.statute import Law, Ledger
@@ -27,7 +29,8 @@ EVENING: Final = (
     5.6, 5.2, 4.3, 4.2, 4.4, 5.0, 6.0, 7.0, 8.2, 9.0, 7.6, 4.6,
 )  # fmt: skip
 """Calls of each hour, percent of a day: made up, for want of a platform's own; peak at nine."""
-_FOLLOWING: Final = 0.15  # of the pages continue the one before
+FOLLOWING: Final = 0.15
+"""Share of the pages that continue the one before."""
 
 
 class Traffic(NamedTuple):
@@ -79,6 +82,18 @@ def _usual(page: Page) -> Page:
     return page | {"slot_count": slots, "tail_ids": [], "reserved": reserved, "first_slot": 0}
 
 
+def below(page: Page, before: Page, reply: Mapping[str, Any]) -> Page:
+    """Make a page continue another, with as many slots as a client asks for on that surface.
+
+    Args:
+        page: of any surface.
+        before: the request of the page before.
+        reply: the answer to it, see `to_dict`.
+    """
+    same = _usual(page | {"surface": before["surface"], "terminal": before["terminal"]})
+    return follow(same, before, shown_ids(before, reply), reply["page_token"])
+
+
 def hours_of(data: Path = DATA) -> list[float]:
     """Return the share of a day's calls in each hour in Shanghai: KuaiRand's, if it is here."""
     if missing(data):
@@ -126,7 +141,7 @@ def _sample_pages(count: int, seed: int) -> list[Page]:
             "ids": [one["id"] for one in some],
             "utilities": worth,
             "kinds": [one["kind"] for one in some],
-            "follows": number > 0 and draw.random() < _FOLLOWING,
+            "follows": number > 0 and draw.random() < FOLLOWING,
         }
         pages.append(usual | page)
     return pages

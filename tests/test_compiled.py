@@ -54,7 +54,7 @@ def test_gathering_equals_the_reference(spread: int) -> None:
     for seed in SEEDS:
         offer, page, policy = drawn(seed)
         catalogue = offer.catalogue
-        asked = asked_of(shape_of(policy, page.shape), catalogue.steer)
+        asked = asked_of(shape_of(policy, page), catalogue.steer)
         arguments = (
             np.uint64(page.open << page.tail_count),
             np.array(offer.rows, np.int32),
@@ -126,7 +126,7 @@ def test_judging_equals_the_reference() -> None:
     kinds = set[int]()
     for seed in SEEDS:
         offer, page, policy = drawn(seed)
-        bench, judge = bench_of(policy, page.shape), offer.catalogue.judge
+        bench, judge = bench_of(policy, page), offer.catalogue.judge
         rng = np.random.default_rng(seed)
         count = len(offer)
         for draw in range(8):

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import fields, replace
 from functools import cache
 from importlib.resources import files
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,16 @@ import pytest
 from constraints import kernel
 from constraints.facts import DAY_MAX, Facts, FloatArray, day_of
 from constraints.govern import govern
+from constraints.judging import bench_of
 from constraints.kernel import reference
 from constraints.law import law_rows
 from constraints.offer import Candidates
-from constraints.page import Page
-from constraints.policy import Policy
+from constraints.page import Page, ViewerClass
+from constraints.policy import Policy, shipped_policy
 from constraints.program import Program
 from constraints.rule import Rule
 from constraints.rules import rule_types
+from constraints.shape import shape_of
 from constraints.steering import Steering
 from constraints.terms import Kind
 from constraints.vocabulary import Vocabulary
@@ -127,16 +130,43 @@ def test_verdicts_change_only_on_the_days_a_rule_names(name: str) -> None:
             before = each
 
 
-@every_type
-def test_a_rule_asks_the_same_of_every_page_of_a_shape(name: str) -> None:
+@every_policy
+def test_rules_ask_the_same_of_every_page_of_a_shape(name: str) -> None:
+    shapes = set[Page]()
     for seed in SEEDS:
-        page, rule = chance.instance(seed).page, rule_for(name, seed)
-        far = page._replace(first_slot=64 + seed * seed)
-        for each in (page, far):
-            assert rule.demands(each) == rule.demands(each.shape), seed
-            assert rule.effects(each) == rule.effects(each.shape), seed
-            assert rule.group_effects(each) == rule.group_effects(each.shape), seed
-            assert rule.applies(each) == rule.applies(each.shape), seed
+        page, policy, rng = chance.instance(seed).page, policy_for(name, seed), Random(seed)
+        for first_slot in (page.first_slot, rng.randrange(60), 64 + seed * seed):
+            each = page._replace(
+                first_slot=first_slot,
+                terminal=rng.choice([*policy.terminals, ""]),
+                viewer_class=rng.choice([*ViewerClass]),
+                is_personalised=rng.random() < 0.5,
+            )
+            shape = policy.shape(each)
+            assert policy.shape(shape) == shape
+            shapes.add(shape)
+            for rule in policy.compiled:
+                assert rule.applies(each) == rule.applies(shape), seed
+                if rule.applies(each):
+                    assert rule.demands(each) == rule.demands(shape), seed
+                    assert rule.effects(each) == rule.effects(shape), seed
+                    assert rule.group_effects(each) == rule.group_effects(shape), seed
+    assert len(shapes) > len(SEEDS) // 2
+
+
+def test_pages_that_the_shipped_rules_do_not_tell_apart_share_what_is_made_for_them() -> None:
+    policy = shipped_policy()
+    top = Page("home", "phone", day_of(chance.DAYS[0]), 10, 6)
+    below = top._replace(first_slot=10, tail_count=5)
+    same = top._replace(terminal="tv", viewer_class=ViewerClass.ADULT, is_personalised=False)
+    assert shape_of(policy, top) is shape_of(policy, same._replace(reserved=3))
+    assert bench_of(policy, below) is bench_of(policy, below._replace(first_slot=40))
+    others = (
+        below,
+        top._replace(first_screen_slots=7),
+        top._replace(viewer_class=ViewerClass.MINOR),
+    )
+    assert len({id(shape_of(policy, page)) for page in (top, *others)}) == 4
 
 
 @every_policy

@@ -33,7 +33,7 @@ class Mender:
 
     def __init__(self, one: Facts, page: Page, policy: Policy) -> None:
         self._one, self._page = one, page
-        self.rules = list(policy.rules_for(page.shape).values())
+        self.rules = list(policy.rules_for(page).values())
         self._bars = [_words(rule, page, Barred) for rule in self.rules]
         sinks = [_words(rule, page, Below) for rule in self.rules]
         self._held = [bars | sunk for bars, sunk in zip(self._bars, sinks, strict=True)]
@@ -143,7 +143,7 @@ class Mender:
 def _words(rule: Rule, page: Page, kind: type[Barred] | type[Below]) -> IntArray:
     """Return verdict → word of the slots it bars, or all where it sinks: (256,) uint64."""
     words = np.zeros(256, np.uint64)
-    for demand in rule.demands(page.shape):
+    for demand in rule.demands(page):
         if isinstance(demand, kind):
             slots = demand.slots if isinstance(demand, Barred) else page.slots
             for verdict in demand.verdicts:

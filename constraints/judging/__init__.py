@@ -4,17 +4,16 @@ It shares no code with what builds slates, and reads only what `Rule.judged` sai
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from constraints.catalogue import LABELS, QUARANTINED, SHAPES_MAX, Column
+from constraints.catalogue import LABELS, QUARANTINED, Column
 from constraints.demands import Barred, Below, Demand, Fixed, Least, Most, Shown, WeightAtMost
 from constraints.effects import Duty
 from constraints.facts import BoolArray, FloatArray, IntArray, WordArray
 from constraints.page import Page
-from constraints.policy import Policy
+from constraints.policy import Policy, by_shape
 from constraints.rule import Rule
 
 VERDICTS: Final = 256
@@ -104,9 +103,9 @@ class Bench:
     duties: tuple[tuple[int, int, Duty], ...]
 
 
-@lru_cache(SHAPES_MAX)
+@by_shape
 def bench_of(policy: Policy, page: Page) -> Bench:
-    """Return what a policy demands on a kind of page, given by its `shape`."""
+    """Return what a policy demands on pages like one."""
     enforced, shadow = policy.rules_for(page), policy.rules_for(page, "shadow")
     rules = (*enforced.values(), *shadow.values())
     builder = _Builder(len(rules))

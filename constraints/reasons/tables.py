@@ -6,9 +6,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from constraints.catalogue import QUARANTINE, SHAPES_MAX
+from constraints.catalogue import QUARANTINE
 from constraints.effects import Block, Pin, RowEffect, Show, Sink, Weight
 from constraints.facts import BoolArray, FloatArray, IntArray, WordArray
+from constraints.page import SHAPES_MAX
 from constraints.shape import VERDICTS, Shape
 
 BLOCK, SINK, WEIGHT, SHOW = range(4)

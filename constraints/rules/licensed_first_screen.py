@@ -81,7 +81,8 @@ class LicensedFirstScreen(Rule):
         share = in_force(self.unlicensed_share, page.day) or 0.0
         if self.slots == "page":
             return int(share * page.slot_count)
-        if page.first_slot > page.tail_count:  # what stood above is not known: it used the quota
+        is_known = page.first_slot <= page.tail_count  # else what stood above used the quota
+        if not page.first_screen or not is_known:
             return 0
         return int(share * page.first_screen_slots)
 

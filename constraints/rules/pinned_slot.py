@@ -52,6 +52,11 @@ class PinnedSlot(Rule):
                     raise ValueError(f"pins.{at}.id: is pinned to slot {earlier.slot} already")
         return self
 
+    @property
+    def reach(self) -> int:
+        """Down to the last slot it pins."""
+        return max(place.slot for place in self.pins) + 1
+
     def rows(self, facts: Facts, day: Day) -> Verdicts:
         """Verdict: one more than the slot of the surface it is pinned to."""
         keys = subject_keys(place.id for place in self.pins)

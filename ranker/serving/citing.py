@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from constraints.catalogue import SHAPES_MAX
 from constraints.facts import BoolArray, IntArray
 from constraints.law import law_rows
+from constraints.page import SHAPES_MAX
 from constraints.policy import Policy
 from constraints.reasons.tables import Article, Named
 from constraints.rule import Rule

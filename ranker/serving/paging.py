@@ -111,7 +111,7 @@ def next_token(
     page = placed.page
     first_slot = page.first_slot + page.slot_count
     above_fold = first_slot if first_slot < page.first_screen_slots else 1
-    look_back = max(shape_of(policy, page.shape).look_back, above_fold)
+    look_back = max(shape_of(policy, page).look_back, above_fold)
     here = [*ids]
     for slot, key in asked.reserved.items():
         here[slot] = key
