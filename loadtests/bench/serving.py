@@ -1,12 +1,14 @@
 """A whole Rerank over the wire against an echo of the same messages, in one run, calls in turn.
 
 `python -m loadtests.bench.serving [--laps N] [--json]`: the echo has the server's own threads and
-options, parses the same request, and answers bytes of equal size: what gRPC costs here at all.
+options, parses the same request, and answers bytes of equal size: what gRPC costs here at all. It
+also answers on a stream that stays open: what calls would save if the product had one.
 """
 
 import argparse
 import json
 import os
+import queue
 import socket
 import sys
 import time
@@ -33,6 +35,7 @@ from ranker.telemetry import STAGES
 from ranker.v1 import rerank_pb2 as pb
 
 METHOD: Final = f"/{SERVICE}/Rerank"
+STREAM: Final = f"/{SERVICE}/Stream"
 SLOTS: Final = 20
 CATALOGUE: Final = 20_000
 PAGES: Final = 400
@@ -52,11 +55,13 @@ class Target(NamedTuple):
 
     Attributes:
         call: a Rerank, given its bytes.
+        stream: opens a stream of them; the echo alone has one.
         pid: of the process.
         metrics: address of its counters.
     """
 
     call: Callable[..., bytes]
+    stream: Callable[..., Iterator[bytes]]
     pid: int
     metrics: str
 
@@ -84,6 +89,7 @@ def main(words: list[str] | None = None) -> int:
             targets[kind] = stack.enter_context(_served(data_dir, kind, worker, size))
             size = len(targets[kind].call(pages[0], timeout=30))
         figures = [*_in_turn(targets, pages, asked.laps)]
+        figures += _streamed(targets["echo"], pages, asked.laps, figures)
         stages = _stages(targets["default"])  # before the flood, where calls wait for each other
         figures += _capacity(targets, pages)
     if asked.json:
@@ -116,8 +122,9 @@ def _served(data_dir: Path, kind: Kind, worker: int, size: int) -> Iterator[Targ
         port, metrics = ours.recv()
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             call: Any = channel.unary_unary(METHOD)
+            stream: Any = channel.stream_stream(STREAM)
             assert process.pid is not None
-            yield Target(call, process.pid, f"http://127.0.0.1:{metrics}/metrics")
+            yield Target(call, stream, process.pid, f"http://127.0.0.1:{metrics}/metrics")
     finally:
         ours.close()
         process.join(60)
@@ -173,10 +180,16 @@ def echo(settings: Settings, size: int) -> tuple[int, Callable[[], Any]]:
         pb.RerankRequest.FromString(data)
         return canned
 
+    def answer_each(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        for data in messages:
+            pb.RerankRequest.FromString(data)
+            yield canned
+
     pool = Pool(settings.threads, settings.calls_max)
     server = grpc.server(pool, options=options(settings))
-    handler: Any = grpc.unary_unary_rpc_method_handler(answer)
-    handlers = grpc.method_handlers_generic_handler(SERVICE, {"Rerank": handler})
+    one: Any = grpc.unary_unary_rpc_method_handler(answer)
+    many: Any = grpc.stream_stream_rpc_method_handler(answer_each)
+    handlers = grpc.method_handlers_generic_handler(SERVICE, {"Rerank": one, "Stream": many})
     server.add_generic_rpc_handlers((handlers,))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -224,6 +237,30 @@ def _in_turn(targets: dict[Kind, Target], pages: list[bytes], laps: int) -> Iter
     for kind, most in P99_BARS.items():
         yield Figure(f"{kind}, p99", p99[kind], "ms")
         yield Figure(TO_ECHO.format(kind, "p99"), p99[kind] / p99["echo"], "", most=most)
+
+
+def _streamed(
+    echo: Target, pages: list[bytes], laps: int, figures: list[Figure]
+) -> Iterator[Figure]:
+    """Call the echo alone and on a stream, in turn: the difference is what a stream would save."""
+    spent: tuple[list[float], list[float]] = [], []
+    sent = queue.SimpleQueue[bytes | None]()
+    replies = echo.stream(iter(sent.get, None))
+    for lap in range(-WARM, laps):
+        begun = time.perf_counter()
+        echo.call(pages[lap % PAGES], timeout=30)
+        between = time.perf_counter()
+        sent.put(pages[lap % PAGES])
+        next(replies)
+        if lap >= 0:
+            spent[0].append((between - begun) * 1_000)
+            spent[1].append((time.perf_counter() - between) * 1_000)
+    sent.put(None)
+    saved_ms = float(np.median(spent[0]) - np.median(spent[1]))
+    yield Figure("echo on a stream, p50", float(np.median(spent[1])), "ms")
+    p50 = {figure.name: figure.value for figure in figures}
+    for kind in BARS:
+        yield Figure(f"a stream would save, of {kind}", saved_ms / p50[f"{kind}, p50"], "×")
 
 
 def _capacity(targets: dict[Kind, Target], pages: list[bytes]) -> Iterator[Figure]:
