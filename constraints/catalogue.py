@@ -32,10 +32,15 @@ class Column:
     Attributes:
         class_of: (n,) uint16, QUARANTINED or the number of the row's verdict vector.
         verdicts: (c, r) uint8, verdict of each class by each rule; row 0 says nothing.
+        by_rule: (r, c), the same, to be read rule by rule.
     """
 
     class_of: IntArray
     verdicts: Verdicts
+    by_rule: Verdicts = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_rule", _read_only(self.verdicts.T))
 
 
 @dataclass(frozen=True, eq=False)

@@ -166,22 +166,20 @@ class Asked:
 def asked_of(shape: Shape, column: Column) -> Asked:
     """Look up what a shape asks of every class."""
     classes, page = column.verdicts, shape.page
-    by_rule = np.ascontiguousarray(classes.T)  # read rule by rule
     blocked = np.zeros(len(classes), np.uint64)
     tier = np.zeros(len(classes), np.uint8)
     factors: dict[str, FloatArray] = {}
     weight, duties = np.ones(len(classes)), np.zeros(len(classes), np.int64)
     for rule, at, effects in zip(shape.rules, shape.columns, shape.effects, strict=True):
-        block, sunk, factor = _by_verdict(effects)
-        owed, verdicts = _duties(effects), by_rule[at]
-        if owed.any():  # most rules do one thing alone
-            duties |= owed[verdicts]
-        if block.any():
-            blocked |= block[verdicts]
-        if sunk.any():
-            tier |= sunk[verdicts]
-        if factor is not None:
-            factors[rule.id] = factor[verdicts]
+        does, verdicts = _by_verdict(effects), column.by_rule[at]
+        if does.owed is not None:
+            duties |= does.owed[verdicts]
+        if does.block is not None:
+            blocked |= does.block[verdicts]
+        if does.sunk is not None:
+            tier |= does.sunk[verdicts]
+        if does.factor is not None:
+            factors[rule.id] = does.factor[verdicts]
             weight = weight * factors[rule.id]
     blocked[QUARANTINED] = page.slots
     eligible = (np.uint64(page.slots) & ~blocked) << np.uint64(page.tail_count)
@@ -190,20 +188,20 @@ def asked_of(shape: Shape, column: Column) -> Asked:
         eligible,
         tier,
         np.clip(weight, *shape.weight_range),
-        *_families(shape, classes),
+        *_families(shape, column),
     )
     table = np.ones((len(factors), len(classes) + 1))
     table[:, :-1] = np.array([*factors.values()]).reshape(len(factors), len(classes))
-    pinned = _pinned(shape, classes, tables) if shape.pins else None
+    pinned = _pinned(shape, column, tables) if shape.pins else None
     numbers = _as_numbers(tables)
     return Asked(tables, pinned, tuple(factors), table, np.append(duties, 0), classes, numbers)
 
 
-def _pinned(shape: Shape, classes: Verdicts, tables: Tables) -> WordArray:
-    pinned = np.zeros(len(classes), np.uint64)
+def _pinned(shape: Shape, column: Column, tables: Tables) -> WordArray:
+    pinned = np.zeros(len(column.verdicts), np.uint64)
     for pin in shape.pins:
         position = np.uint64(1 << tables.tail_count + pin.slot)
-        pinned[classes[:, shape.columns[pin.rule]] == pin.verdict] |= position
+        pinned[column.by_rule[shape.columns[pin.rule]] == pin.verdict] |= position
     return np.where(tables.tier == 0, pinned & tables.eligible, np.uint64(0))
 
 
@@ -214,33 +212,34 @@ def _as_numbers(t: Tables) -> tuple[tuple[Span, ...], ...]:
     return tuple(tuple(rows[start:stop]) for start, stop in bounds)
 
 
-def _by_verdict(
-    effects: dict[int, tuple[RowEffect, ...]],
-) -> tuple[WordArray, IntArray, FloatArray | None]:
-    """Turn verdict → effects into three look-up tables by verdict."""
-    blocked, sunk = np.zeros(VERDICTS, np.uint64), np.zeros(VERDICTS, np.uint8)
-    factor: FloatArray | None = None
+class _Does(NamedTuple):
+    """What a rule does to a row, by verdict: (VERDICTS,) each, None for what it never does."""
+
+    block: WordArray | None
+    sunk: IntArray | None
+    factor: FloatArray | None
+    owed: IntArray | None
+
+
+def _by_verdict(effects: dict[int, tuple[RowEffect, ...]]) -> _Does:
+    """Turn verdict → effects into tables to look up in; most rules do one thing alone."""
+    block = sunk = factor = owed = None
     for verdict, asked in effects.items():
         for effect in asked:
             match effect:
-                case Block(slots):
-                    blocked[verdict] |= np.uint64(slots)
+                case Block(slots) if slots:
+                    block = np.zeros(VERDICTS, np.uint64) if block is None else block
+                    block[verdict] |= np.uint64(slots)
                 case Sink():
+                    sunk = np.zeros(VERDICTS, np.uint8) if sunk is None else sunk
                     sunk[verdict] = 1
                 case Weight(ratio):
                     factor = np.ones(VERDICTS) if factor is None else factor
                     factor[verdict] *= ratio
-    return blocked, sunk, factor
-
-
-def _duties(effects: dict[int, tuple[RowEffect, ...]]) -> IntArray:
-    """Turn verdict → effects into verdict → word of duties."""
-    words = np.zeros(VERDICTS, np.int64)
-    for verdict, asked in effects.items():
-        for effect in asked:
-            if isinstance(effect, Show):
-                words[verdict] |= effect.duty.word
-    return words
+                case Show(duty):
+                    owed = np.zeros(VERDICTS, np.int64) if owed is None else owed
+                    owed[verdict] |= duty.word
+    return _Does(block, sunk, factor, owed)
 
 
 @dataclass(slots=True)
@@ -250,14 +249,17 @@ class _Family:
     spans: list[tuple[int, GroupEffect]] = field(default_factory=list)
 
 
-def _families(shape: Shape, classes: Verdicts) -> tuple[Any, ...]:
+def _families(shape: Shape, column: Column) -> tuple[Any, ...]:
     """Find who is counted together, and lay out what is counted of them."""
+    many = len(column.verdicts)
     found: dict[tuple[str, bytes], _Family] = {}
     for index, rule in enumerate(shape.rules):
         effects = shape.group_effects[index]
         if not effects:
             continue
-        counts = np.isin(classes[:, shape.columns[index]], [*rule.counted])
+        counted = np.zeros(VERDICTS, np.bool_)
+        counted[[*rule.counted]] = True
+        counts = counted[column.by_rule[shape.columns[index]]]
         # What is in quarantine takes the strict side: it fills every cap and serves no floor.
         counts[QUARANTINED] = not any(isinstance(effect, Floor) for effect in effects)
         labels = LABELS.index(rule.labels) if rule.labels else -1
@@ -265,8 +267,8 @@ def _families(shape: Shape, classes: Verdicts) -> tuple[Any, ...]:
         family.spans.extend((index, effect) for effect in effects)
     families = list(found.values())
     member = np.array([family.counts for family in families], np.bool_)
-    member = member.reshape(len(families), len(classes))
-    start = np.zeros(len(classes) + 1, np.int32)
+    member = member.reshape(len(families), many)
+    start = np.zeros(many + 1, np.int32)
     np.cumsum(member.sum(axis=0), out=start[1:])
     of_class = np.nonzero(member.T)[1].astype(np.int32)
     labels_of = np.array([family.labels for family in families], np.int32)

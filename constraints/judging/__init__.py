@@ -129,22 +129,22 @@ def watched_of(bench: Bench, column: Column) -> Watched:
     closed = barred.copy()  # by rules in force: what one in shadow says frees nobody of a pin
     fixed = np.zeros((2, len(column.verdicts)), np.uint64)
     sinks = np.zeros(len(column.verdicts), np.uint8)
-    by_rule = np.ascontiguousarray(column.verdicts.T)  # read rule by rule
-    for rule, at in enumerate(t.column):
-        if t.barred[rule].any():
-            words = t.barred[rule][by_rule[at]]
-            barred |= words
-            if rule < t.enforced:
-                closed |= words
-        if t.sunk[rule].any():
-            sinks |= t.sunk[rule][by_rule[at]] * np.uint8(1 if rule < t.enforced else 2)
+    for rule in np.flatnonzero(t.barred.any(axis=1)):
+        words = t.barred[rule][column.by_rule[t.column[rule]]]
+        barred |= words
+        if rule < t.enforced:
+            closed |= words
+    for rule in np.flatnonzero(t.sunk.any(axis=1)):
+        sinks |= t.sunk[rule][column.by_rule[t.column[rule]]] * np.uint8(
+            1 if rule < t.enforced else 2
+        )
     barred[QUARANTINED] = bench.page_slots
-    for rule, verdict, slot in zip(t.fixer, t.fixed, t.fixed_slot, strict=True):
-        named = column.verdicts[:, t.column[rule]] == verdict
-        fixed[int(rule >= t.enforced), named & (sinks & 1 == 0)] |= np.uint64(1 << int(slot))
+    for fixer, verdict, slot in zip(t.fixer, t.fixed, t.fixed_slot, strict=True):
+        named = column.by_rule[t.column[fixer]] == verdict
+        fixed[int(fixer >= t.enforced), named & (sinks & 1 == 0)] |= np.uint64(1 << int(slot))
     owed = np.zeros((len(bench.duties), len(column.verdicts)), np.int64)
-    for row, (rule, verdict, duty) in enumerate(bench.duties):
-        owed[row, by_rule[t.column[rule]] == verdict] = duty.word
+    for row, (shower, verdict, duty) in enumerate(bench.duties):
+        owed[row, column.by_rule[t.column[shower]] == verdict] = duty.word
     return Watched(barred, sinks, fixed & ~closed, owed)
 
 

@@ -5,7 +5,14 @@ from typing import Final
 import numpy as np
 
 from constraints.jit import bare, inline, lowest, popcount
-from constraints.kernel.board import HARDLY, SOFTLY, TAKEN, copy_board, excess, lift, place
+from constraints.kernel.board import HARDLY, SOFTLY, TAKEN, copy_board, lift, place
+from constraints.kernel.drawing import (
+    draw_bit,
+    draw_broken,
+    draw_kept_out,
+    draw_lacked,
+    draw_one_of,
+)
 from constraints.kernel.filling import CAREFUL, fill_board
 from constraints.kernel.knobs import (
     CLEARED_ALL_IN,
@@ -18,11 +25,10 @@ from constraints.kernel.knobs import (
     FORCE_PERCENT,
     FREED_LEAST,
     FREED_MAX,
-    KEPT_OUT_MAX,
     MEND_SPREAD,
     MEND_TRIALS,
 )
-from constraints.kernel.layout import LOW_SIX, ONE, ZERO, has, low_bits
+from constraints.kernel.layout import ONE, ZERO, has, low_bits
 from constraints.kernel.refilling import refill
 from constraints.kernel.scores import EMPTY, OBJECTIVE, SUNK
 from constraints.kernel.scoring import score_board
@@ -100,14 +106,14 @@ def _force(p, board, k, clean):  # type: ignore[no-untyped-def]
     """
     slot, rank = np.int64(draw(k, p.slot_count)), NONE
     if not clean and draw(k, 2) == 0:
-        at, one = _lacked(p, board, k)
+        at, one = draw_lacked(p, board, k)
         if one >= 0:
             slot, rank = at, one
     stands = board.slate[slot]
     if stands >= 0 and p.pinned[slot] == stands:
         return False
     if rank < 0 and stands >= 0:
-        rank = _kept_out(p, slot, stands, k)
+        rank = draw_kept_out(p, slot, stands, k)
     if rank < 0:
         return False
     for other in range(p.slot_count):
@@ -128,53 +134,6 @@ def _force(p, board, k, clean):  # type: ignore[no-untyped-def]
         if extra != slot and stands >= 0 and p.pinned[extra] != stands:
             lift(p, board, extra)
     return True
-
-
-@inline
-def _lacked(p, board, k):  # type: ignore[no-untyped-def]
-    """Draw a floor that lacks somebody, a slot it counts, and somebody it lacks for there.
-
-    Returns:
-        The slot and the rank, NONE where there is nobody.
-    """
-    floor, seen = NONE, np.int64(0)
-    for f in range(len(p.floors)):
-        have = popcount(board.words[TAKEN, p.floor_group[f]] & p.mask[p.floors[f]])
-        if have < p.least[p.floors[f]]:
-            seen += 1
-            if draw(k, seen) == 0:
-                floor = np.int32(f)
-    if floor < 0:
-        return np.int64(0), NONE
-    inside = (p.floor_reach[floor] & p.open_positions) >> np.uint64(p.tail_count)
-    slot = _draw_bit(inside, k)
-    if slot < 0:
-        return np.int64(0), NONE
-    return slot, _draw_one_of(p, board, slot, p.floor_group[floor], k)
-
-
-@inline
-def _kept_out(p, slot, stands, k):  # type: ignore[no-untyped-def]
-    """Draw one of the first ranks that are worth more than who stands in a slot, else NONE."""
-    count, last = np.int64(0), np.int64(stands >> 6)
-    upto = (ONE << (np.uint64(stands) & LOW_SIX)) - ONE
-    for at in range(last + 1):
-        free = p.may[0, slot, at]
-        count += popcount(free & upto if at == last else free)
-        if count >= KEPT_OUT_MAX:
-            break
-    if count == 0:
-        return NONE
-    left = draw(k, min(count, np.int64(KEPT_OUT_MAX)))
-    for at in range(last + 1):
-        free = p.may[0, slot, at]
-        if left < popcount(free):
-            while left > 0:
-                free &= free - ONE
-                left -= 1
-            return np.int32((at << 6) + lowest(free))
-        left -= popcount(free)
-    return NONE
 
 
 @inline
@@ -230,7 +189,7 @@ def exchange(p, board, trial, now, k):  # type: ignore[no-untyped-def]
     stands = board.slate[slot]
     freed = ONE << np.uint64(slot)
     if stands >= 0:
-        rank = _kept_out(p, slot, stands, k)
+        rank = draw_kept_out(p, slot, stands, k)
         if rank >= 0:
             for other in range(p.slot_count):
                 if board.slate[other] == rank:
@@ -267,7 +226,7 @@ def mend(p, board, trial, now, k):  # type: ignore[no-untyped-def]
             MEND_SPREAD,
             MEND_TRIALS,
         )
-    broken, group = _draw_broken(p, board, k)
+    broken, group = draw_broken(p, board, k)
     if broken < 0:
         return False
     if p.least[broken] > 0:
@@ -283,7 +242,7 @@ def mend(p, board, trial, now, k):  # type: ignore[no-untyped-def]
                 k.lacking[f] -= 1
     else:
         members = board.words[TAKEN, group] & p.mask[broken] & p.open_positions
-        drawn = _draw_bit(members, k)
+        drawn = draw_bit(members, k)
         if drawn < 0:
             return False
         freed = ONE << np.uint64(drawn - p.tail_count)
@@ -291,53 +250,11 @@ def mend(p, board, trial, now, k):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _draw_bit(word, k):  # type: ignore[no-untyped-def]
-    """Draw one of the bits of a word, -1 where it has none."""
-    drawn, seen = np.int64(-1), np.int64(0)
-    while word:
-        seen += 1
-        if draw(k, seen) == 0:
-            drawn = lowest(word)
-        word &= word - ONE
-    return drawn
-
-
-@inline
-def _draw_broken(p, board, k):  # type: ignore[no-untyped-def]
-    """Draw one of the soft spans that are broken, and its group; -1 where none is."""
-    broken, of, seen = np.int64(-1), np.int64(-1), np.int64(0)
-    for group in range(len(p.occupied)):
-        taken = board.words[TAKEN, group]
-        for span in range(p.span_start[group], p.span_start[group + 1]):
-            if p.level[span] > 0 and excess(p, span, taken, p.occupied[group]) > 0:
-                seen += 1
-                if draw(k, seen) == 0:
-                    broken, of = np.int64(span), np.int64(group)
-    return broken, of
-
-
-@inline
 def _room_for_one_of(p, board, slot, group, k):  # type: ignore[no-untyped-def]
     """Return a slot and those in the way of one drawn from a group (-1: from all) there."""
-    drawn = _draw_one_of(p, board, slot, group, k)
+    drawn = draw_one_of(p, board, slot, group, k)
     freed = ONE << np.uint64(slot)
     return freed | _in_the_way(p, board, slot, drawn, k) if drawn >= 0 else freed
-
-
-@inline
-def _draw_one_of(p, board, slot, group, k):  # type: ignore[no-untyped-def]
-    """Draw an unused rank of a group (-1: of all) that may stand in a slot, else NONE."""
-    drawn, seen = NONE, np.int64(0)
-    for at in range(p.may.shape[2]):
-        free = p.may[0, slot, at] & ~board.used[at]
-        if group >= 0:
-            free &= p.member[group, at]
-        while free:
-            seen += 1
-            if draw(k, seen) == 0:
-                drawn = np.int32((at << 6) + lowest(free))
-            free &= free - ONE
-    return drawn
 
 
 @inline
@@ -349,7 +266,7 @@ def _in_the_way(p, board, slot, rank, k):  # type: ignore[no-untyped-def]
         if (board.words[HARDLY, group] | board.words[SOFTLY, group]) & bit:
             taken = board.words[TAKEN, group]
             members = taken & ~bit & _counted_with(p, group, taken, bit)
-            drawn = _draw_bit(members, k)
+            drawn = draw_bit(members, k)
             if drawn >= 0:
                 freed |= ONE << np.uint64(drawn - p.tail_count)
     return freed
