@@ -149,13 +149,13 @@ class Policy:
 
 def by_shape(make: Callable[[Policy, Page], Made]) -> Callable[[Policy, Page], Made]:
     """Have something made once for all pages of a shape, and looked up for any page."""
-    of_shape = lru_cache(SHAPES_MAX)(make)
+    made = lru_cache(SHAPES_MAX)(make)
+    return lambda policy, page: made(policy, _shape(policy, page))
 
-    @lru_cache(PAGES_MAX)
-    def of(policy: Policy, page: Page) -> Made:
-        return of_shape(policy, policy.shape(page))
 
-    return of
+@lru_cache(PAGES_MAX)
+def _shape(policy: Policy, page: Page) -> Page:
+    return policy.shape(page)
 
 
 @lru_cache(SHAPES_MAX)
