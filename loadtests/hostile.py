@@ -1,4 +1,4 @@
-"""What a hostile client costs the others: slow senders, idle connections, floods of pings.
+"""What a hostile client costs the others: connections and calls left open, floods of pings.
 
 `python -m loadtests.hostile [--laps N] [--json]`: laps with and without it in turn, in one run.
 """
@@ -25,9 +25,12 @@ from loadtests.process import sample_page, serving
 
 IDLE: Final = 1_000  # connections that say nothing
 SLOW: Final = 50  # connections that send a byte now and then
+STARTED: Final = 200  # calls whose message never comes
+WATCHED: Final = 200  # watches of the server's health
 LAP_S: Final = 3.0
 P50_MAX: Final = 1.2
 P99_MAX: Final = 2.0
+_ALONE: Final = (("grpc.use_local_subchannel_pool", 1),)
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
 _PING: Final = bytes.fromhex("0000080600000000000102030405060708")
 
@@ -148,9 +151,44 @@ def _ping(held: list[socket.socket]) -> None:
     time.sleep(0.005)
 
 
+@contextmanager
+def _started(address: str) -> Iterator[None]:
+    """Begin calls, and never send what they are about."""
+    stop = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        stop.wait()
+        yield from ()
+
+    with grpc.insecure_channel(address, _ALONE) as channel:
+        call: Any = channel.stream_unary(METHOD)
+        begun = [call.future(nothing(), timeout=60) for _ in range(STARTED)]
+        try:
+            yield
+        finally:
+            stop.set()
+            for one in begun:
+                one.cancel()
+
+
+@contextmanager
+def _watched(address: str) -> Iterator[None]:
+    """Watch the server's health, again and again."""
+    with grpc.insecure_channel(address, _ALONE) as channel:
+        watch: Any = channel.unary_stream("/grpc.health.v1.Health/Watch")
+        begun = [watch(b"", timeout=60) for _ in range(WATCHED)]
+        try:
+            yield
+        finally:
+            for one in begun:
+                one.cancel()
+
+
 ATTACKS: Final[dict[str, Callable[[str], Any]]] = {
     f"{IDLE:,} idle connections": _idle,
     f"{SLOW} slow senders": lambda address: _busy(_drip, address, SLOW),
+    f"{STARTED} calls without a message": _started,
+    f"{WATCHED} watches": _watched,
     "a flood of pings": lambda address: _busy(_ping, address, 4),
 }
 

@@ -40,6 +40,7 @@ WARM_S: Final = 3.0
 CAPACITY_S: Final = 6.0
 OPEN_S: Final = 15.0
 TIMEOUT_S: Final = 2.0
+TOKEN_S: Final = "86400"  # pages below the first are asked for again and again
 ECHO_BYTES: Final = 20_000  # of an echo, about those of a reply
 REPORT: Final = Path("reports/loadtest.html")
 LOCUSTFILE: Final = Path(__file__).with_name("locustfile.py")
@@ -88,7 +89,7 @@ def ready(asked: argparse.Namespace, hands: int = HANDS, **settings: str) -> Ite
     source = traffic(asked.pages, asked.seed, asked.data)
     with TemporaryDirectory(prefix="load-") as folder, ExitStack() as stack:
         core = str(SERVER_CORE) if apart else ""
-        told = {"quality": asked.quality} | settings
+        told = {"quality": asked.quality, "page_token_s_max": TOKEN_S} | settings
         served = stack.enter_context(serving(Path(folder), source.facts, core, **told))
         if apart:
             os.sched_setaffinity(0, {SENDER_CORE})

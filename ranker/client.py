@@ -23,6 +23,8 @@ REPEATED: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 """Nobody answered, or a server was stopped: Rerank is safe to repeat, it only adds a record."""
 PUSHBACK: Final = "grpc-retry-pushback-ms"
 SIGNED: Final = b"slotwarden-fallback/v1\n"
+_Kind = tuple[str, str, int, bool, int, tuple[int, ...]]
+KINDS_MAX: Final = 64  # LIMIT: kinds of pages whose fallback is kept; the oldest goes first
 REPEATS_MAX: Final = 5  # LIMIT of repetitions of a call, within its deadline
 BACKOFF_S: Final = 0.004  # before the first repetition, doubled for each; half to all is waited
 _OPTIONS: Final = (("grpc.keepalive_time_ms", 60_000), ("grpc.enable_retries", 0))
@@ -112,7 +114,7 @@ class Client:
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._deadline_s, self._refresh_s, self._now_s = deadline_s, refresh_s, now_s
         self._keys = dict(map(public_key, keys))
-        self._kept: dict[tuple[str, str, int, bool, int], _Kept] = {}
+        self._kept: dict[_Kind, _Kept] = {}
         self._stop, self._wakes = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._keep_fresh, name="fallback", daemon=True)
         if refresh_s:
@@ -193,12 +195,16 @@ class Client:
         if request.first_slot or request.page_token or request.tail_ids:
             return
         kind = _kind(request)
+        copied = pb.RerankRequest()
+        copied.CopyFrom(request)  # the caller may use its own again
         kept = self._kept.get(kind)
         if kept is None:
-            self._kept[kind] = _Kept(request)
+            while len(self._kept) >= KINDS_MAX:
+                self._kept.pop(next(iter(self._kept)), None)
+            self._kept[kind] = _Kept(copied)
             self._wakes.set()
         else:
-            kept.request = request
+            kept.request = copied
 
     def _keep_fresh(self) -> None:
         while not self._stop.is_set():
@@ -230,7 +236,7 @@ class Client:
         return True
 
 
-def _kind(request: pb.RerankRequest) -> tuple[str, str, int, bool, int]:
+def _kind(request: pb.RerankRequest) -> _Kind:
     is_personal = request.personalised if request.HasField("personalised") else True
     return (
         request.surface,
@@ -238,6 +244,7 @@ def _kind(request: pb.RerankRequest) -> tuple[str, str, int, bool, int]:
         request.viewer_class,
         is_personal,
         request.slot_count,
+        tuple(sorted(one.slot for one in request.reserved)),
     )
 
 

@@ -82,7 +82,9 @@ SLOTS: Final = Counter("slotwarden_slots", "Slots decided", ["surface", "state"]
 UNREGISTERED: Final = Counter(
     "slotwarden_unregistered_placements", "Placements nobody registered", ["surface"]
 )
-RULES: Final = Counter("slotwarden_rule_decisions", "What rules did", ["rule", "outcome"])
+RULES: Final = Counter(
+    "slotwarden_rule_decisions", "What rules did", ["surface", "rule", "outcome"]
+)
 EXPOSURES: Final = Counter("slotwarden_exposures", "What was reported as shown", ["status"])
 DENIED: Final = Counter("slotwarden_denied", "Calls of nobody who may", ["reason", "method"])
 ALARMS: Final = Counter("slotwarden_alarms", "Things that must never happen", ["reason"])
@@ -97,7 +99,7 @@ FACTS_REVISION: Final = Gauge("slotwarden_facts_revision", "Revision of the fact
 RELOADS: Final = Counter("slotwarden_reloads", "Policies and facts looked at", ["what", "outcome"])
 
 
-@lru_cache(1_024)
+@lru_cache(8_192)
 def series(counter: Counter, *labels: str) -> Counter:
     """Look a series of a counter up, which takes as long as counting does."""
     return counter.labels(*labels)

@@ -29,3 +29,20 @@ def test_a_signal_stops_the_server_in_good_order(tmp_path: Path, number: signal.
         process.send_signal(number)
         rest = [json.loads(line)["message"] for line in process.stderr]
         assert (process.wait(10), rest) == (0, ["stopped"])
+
+
+def test_sighup_restarts_a_lone_server(tmp_path: Path) -> None:
+    fill(tmp_path)
+    with serving(tmp_path) as (process, _):
+        assert process.stderr
+        process.send_signal(signal.SIGHUP)
+        seen = list[str]()
+        for line in process.stderr:
+            seen.append(json.loads(line)["message"])
+            if seen[-1] == "serving":
+                break
+        assert seen[0] == "stopped", "in good order"
+        assert process.poll() is None, "the same process"
+        process.send_signal(signal.SIGTERM)
+        rest = [json.loads(line)["message"] for line in process.stderr]
+        assert (process.wait(10), rest) == (0, ["stopped"])

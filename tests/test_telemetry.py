@@ -74,7 +74,12 @@ def test_counters_move_with_decisions(tmp_path: Path) -> None:
         ("slots_total", ("surface", "live"), ("state", "empty")): 1,
         ("slots_total", ("surface", "live"), ("state", "reserved")): 1,
         ("unregistered_placements_total", ("surface", "live")): 2,
-        ("rule_decisions_total", ("rule", "room-rating"), ("outcome", "decided")): 2,
+        (
+            "rule_decisions_total",
+            ("surface", "live"),
+            ("rule", "room-rating"),
+            ("outcome", "decided"),
+        ): 2,
     }
 
     def counts() -> list[float]:

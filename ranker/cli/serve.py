@@ -1,7 +1,9 @@
 """`slotwarden serve`, `demo` and `rerank`: run the service and ask it for a page."""
 
 import logging
+import os
 import signal
+import sys
 import threading
 from importlib.resources import files
 from pathlib import Path
@@ -49,7 +51,8 @@ def serve(
 ) -> None:
     """Serve Rerank over gRPC until told to stop. Settings: SLOTWARDEN_… variables.
 
-    With several workers, SIGHUP restarts one after the other while the others serve.
+    SIGHUP restarts it, as a new version is put in use; with several workers one after the other,
+    while the others serve.
     """
     log_as_json()
     given = {"port": port, "data_dir": data_dir, "policy_dir": policy_dir, "workers": workers}
@@ -58,10 +61,18 @@ def serve(
         Supervisor(settings).run()
         return
     server = Server(settings)
-    stop = _stop_asked()
+    stop, again = _stop_asked(), threading.Event()
+
+    def restart(*_: object) -> None:
+        again.set()
+        stop.set()
+
+    signal.signal(signal.SIGHUP, restart)
     server.start()
     _await(stop)
     server.stop()
+    if again.is_set():
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _stop_asked() -> threading.Event:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -34,7 +33,6 @@ from ranker.audit.records import unpack
 from ranker.audit.tables.asking import FIRST, LAST, Asking, ask
 from ranker.v1 import decision_log_pb2 as pb
 
-POOL: Final = ThreadPoolExecutor(2, "answer")  # one answers, the other refuses
 BYTES_MAX: Final = 16_384  # LIMIT: of a request
 ROWS_MAX: Final = 10_000  # LIMIT: rows of one answer
 TEXT_MAX: Final = 3 << 20  # LIMIT: bytes of its cells; a client takes 4 MiB unless told otherwise

@@ -65,9 +65,9 @@ def _count(page: _Page) -> None:
     if page.unregistered:
         series(UNREGISTERED, page.surface).inc(page.unregistered)
     for rule_id, outcome, count in page.findings:
-        series(RULES, rule_id, outcome).inc(count)
+        series(RULES, page.surface, rule_id, outcome).inc(count)
     for rule_id, count in Counts(page.deciding).items():
-        series(RULES, rule_id, "decided").inc(count)
+        series(RULES, page.surface, rule_id, "decided").inc(count)
     if page.blocked:
         series(BLOCKED, page.surface).inc(page.blocked)
     series(WORTH, page.surface).inc(page.worth)

@@ -43,7 +43,8 @@ _json: Final = json.encoder.encode_basestring
 def load_keys(data_dir: Path) -> list[bytes]:
     """Read the key ring `page_token.keys`, one hex key of 32 bytes a line; make it when missing.
 
-    The first key signs; all are accepted. To rotate, put a new line first and later drop the last.
+    The first key signs; all are accepted. They are read when a server starts, so a new one is put
+    last and all servers are restarted, then first, and they are again; later the old one goes.
 
     Raises:
         SettingsError: the file holds something else.

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent import futures
+from functools import partial
 from typing import Any, Final, TypeVar
 from wsgiref.simple_server import WSGIServer
 
@@ -22,13 +22,12 @@ from ranker.audit.sealing import Sealer
 from ranker.audit.shown import Shown
 from ranker.clock import day_at
 from ranker.explaining import Explainer
-from ranker.serving.answering import POOL as ANSWERING
 from ranker.serving.answering import Answerer
 from ranker.serving.books import Books
 from ranker.serving.fallback import Fallbacks
-from ranker.serving.identities import Gate
+from ranker.serving.identities import Gate, Priority
 from ranker.serving.page_token import load_keys
-from ranker.serving.pool import Door, Pool, no_room
+from ranker.serving.pool import Aside, Door, Pool, begun_s, let_in, no_room
 from ranker.serving.reporting import Reporter
 from ranker.serving.rotation import Rotator
 from ranker.serving.service import RerankService
@@ -55,9 +54,12 @@ SERVICE: Final = rerank_pb2.DESCRIPTOR.services_by_name["RerankService"].full_na
 EXPOSURE: Final = exposure_pb2.DESCRIPTOR.services_by_name["ExposureService"].full_name
 EXPLAIN: Final = explain_pb2.DESCRIPTOR.services_by_name["ExplainService"].full_name
 DECISION_LOG: Final = decision_log_pb2.DESCRIPTOR.services_by_name["DecisionLogService"].full_name
+_GUARDED: Final = (SERVICE, EXPOSURE, EXPLAIN, DECISION_LOG)
 Opened = TypeVar("Opened")
 _COUNTED: Final = ("Rerank", "FallbackSlate")  # calls that the books balance
-_STREAMS_MAX: Final = 1_024  # LIMIT: streams left open beside the calls; they hold up no call
+_OPEN_MAX: Final = 8_192  # LIMIT: calls and streams open; each kind has a lesser one of its own
+_EXPLAIN_MAX: Final = 8  # LIMIT: explanations under way or waiting; one takes seconds
+_ANSWER_MAX: Final = 16  # LIMIT: questions to the log; one is answered at a time
 _WIRE_BYTES_MAX: Final = 8 * 1024 * 1024  # LIMIT: above it gRPC refuses before we see a byte
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", _WIRE_BYTES_MAX),
@@ -69,8 +71,8 @@ _OPTIONS: Final = (
 # Streams that callers may leave open wait on threads of their own, never on one that decides pages.
 # The health service's other way, without threads, sends under a lock that the end of a watch needs
 # too: a few clients that come and go stop the whole server for ever.
-_WATCHES: Final = futures.ThreadPoolExecutor(64, "health-watch")  # LIMIT: watches answered
-_REFLECTIONS: Final = futures.ThreadPoolExecutor(4, "reflection")
+_WATCHES: Final = Aside(64, "health-watch", 512)
+_REFLECTIONS: Final = Aside(4, "reflection", 64)
 
 
 class _Reflection(reflection.ReflectionServicer):
@@ -119,26 +121,19 @@ class Server:
         self._stopped = threading.Event()
         self._says_serving = False
         self._day = day_at(self.state.now_us())
-        self._pool = Pool(settings.threads, settings.calls_max)
+        self._pool = Pool(settings.threads, settings.calls_max, self._admit)
+        self._explaining = Pool(1, _EXPLAIN_MAX, self._admit)
+        self._answering = Pool(2, _ANSWER_MAX, self._admit)  # one answers, the other refuses
         CALLS.set_function(lambda: self._pool.calls)
         self._grpc = grpc.server(
-            self._pool,
-            options=options(settings),
-            maximum_concurrent_rpcs=settings.calls_max + _STREAMS_MAX,
+            self._pool, options=options(settings), maximum_concurrent_rpcs=_OPEN_MAX
         )
         self.tracing = self._opened(lambda: Tracing.of(settings))
         self.gate = self._opened(lambda: Gate(settings.identities))
         every_s = settings.rotate_s if settings.worker == 0 else 0.0  # for all of them
         self.rotator = Rotator(settings.data_dir, every_s)
         self.explainer = Explainer(settings, self.state, keys)
-        deciding = (
-            _handler(SERVICE, "Rerank", self._rerank),
-            _handler(SERVICE, "FallbackSlate", self._fallback),
-            _handler(EXPLAIN, "Explain", self._explain),
-            _handler(EXPOSURE, "Report", self._reported),
-        )
-        door = Door(self._pool, deciding, self._refuse)
-        self._grpc.add_generic_rpc_handlers((door, *self._answering()))
+        self._grpc.add_generic_rpc_handlers((Door(self._handlers(), self._refuse),))
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._grpc)
         if settings.reflection and settings.identities is None:
             names = (
@@ -164,6 +159,27 @@ class Server:
             raise OSError(
                 f"cannot listen on {settings.host}:{settings.port}: taken, or not ours"
             ) from None
+
+    def _handlers(self) -> list[tuple[grpc.GenericRpcHandler, Pool]]:
+        """Return the methods, each with the threads it runs on: what is slow holds up no page."""
+        answerer = Answerer(self.settings.data_dir, self.log.folder.parent)
+        pages, slow, records = self._pool, self._explaining, self._answering
+        methods = (
+            (SERVICE, "Rerank", pages, self._rerank),
+            (SERVICE, "FallbackSlate", pages, self._fallback),
+            (EXPOSURE, "Report", pages, self._answers(self.reporter.report)),
+            (EXPLAIN, "Explain", slow, self._answers(self._explained)),
+            (DECISION_LOG, "Get", records, self._answers(answerer.get)),
+            (DECISION_LOG, "Query", records, self._answers(answerer.query)),
+        )
+        return [(_handler(service, name, call, on), on) for service, name, on, call in methods]
+
+    def _admit(self, method: str, context: grpc.ServicerContext) -> Priority:
+        """Let a caller in, to a method with its service; probes of health ask nobody."""
+        service, _, name = method.lstrip("/").partition("/")
+        if service not in _GUARDED:
+            return "high"
+        return self.gate.admit(name, context).priority
 
     def _add_channelz(self) -> None:
         try:
@@ -204,6 +220,8 @@ class Server:
         self._say(serving=False)
         time.sleep(self.settings.linger_s)  # probes and balancers look elsewhere first
         self._grpc.stop(self.settings.drain_s).wait()
+        for pool in (self._pool, self._explaining, self._answering):
+            pool.close()
         self.state.stop()
         self.service.certifier.stop()
         self.rotator.stop()
@@ -228,6 +246,8 @@ class Server:
     def _tend(self) -> None:
         """Say whether calls can be answered: not with a log that fails, or facts too old."""
         self.gate.look()
+        for pool in (self._pool, self._explaining, self._answering):
+            pool.sweep()
         BEHIND.count()
         LOG_UNSYNCED.set(self.log.sequence - self.log.on_disk)
         LOG_UNSIGNED.set(self.log.sequence - self.sealer.size)
@@ -289,73 +309,53 @@ class Server:
                 trace.end(reason)
 
         try:
-            reply = self._shielded("Rerank", context, answer, then=then)
+            reply = self._shielded(context, answer, then=then)
             if not self._says_serving:
                 self._tend()  # the log has just taken a record again
             return reply
         finally:
-            BEHIND.note(SECONDS.observe, time.perf_counter() - self._pool.begun_s())
+            BEHIND.note(SECONDS.observe, time.perf_counter() - begun_s())
 
     def _refuse(self, method: str, context: grpc.ServicerContext) -> bytes:
         """Refuse a call that finds no place; it has not been read."""
-        begun_s, error = time.perf_counter(), no_room()
+        came_s, error = time.perf_counter(), no_room()
         REQUESTS.labels(error.reason).inc()
         if method in _COUNTED:
             self.books.count(error.reason)
-        context.abort_with_status(to_status(error, begun_s))
+        context.abort_with_status(to_status(error, came_s))
         raise AssertionError("abort raises")
 
     def _fallback(self, data: bytes, context: grpc.ServicerContext) -> bytes:
         def answer() -> bytes:
             return self.fallbacks.slate(data, context.time_remaining())
 
-        return self._shielded("FallbackSlate", context, answer, then=self.books.count)
+        return self._shielded(context, answer, then=self.books.count)
 
-    def _explain(self, data: bytes, context: grpc.ServicerContext) -> bytes:
-        def answer() -> bytes:
-            return self.explainer.explain(data).SerializeToString(deterministic=True)
+    def _explained(self, data: bytes) -> bytes:
+        return self.explainer.explain(data).SerializeToString(deterministic=True)
 
-        return self._shielded("Explain", context, answer)
-
-    def _reported(self, data: bytes, context: grpc.ServicerContext) -> bytes:
-        return self._shielded("Report", context, lambda: self.reporter.report(data))
-
-    def _answering(self) -> tuple[grpc.GenericRpcHandler, ...]:
-        """Answer questions to the log on threads of their own, away from those that decide."""
-        answerer = Answerer(self.settings.data_dir, self.log.folder.parent)
-
-        def aside(name: str, answer: Callable[[bytes], bytes]) -> Any:
-            def call(data: bytes, context: grpc.ServicerContext) -> bytes:
-                return self._shielded(name, context, lambda: answer(data))
-
-            told: Any = call
-            told.experimental_thread_pool = ANSWERING
-            return told
-
-        calls = (("Get", answerer.get), ("Query", answerer.query))
-        return tuple(_handler(DECISION_LOG, name, aside(name, answer)) for name, answer in calls)
+    def _answers(self, answer: Callable[[bytes], bytes]) -> Any:
+        """Return the handler of a method that needs nothing but its message."""
+        return lambda data, context: self._shielded(context, lambda: answer(data))
 
     def _shielded(
         self,
-        method: str,
         context: grpc.ServicerContext,
         answer: Callable[[], bytes],
         then: Callable[[str], None] = lambda reason: None,
     ) -> bytes:
-        """Answer a call where there is room for it; nothing but our own words reaches a caller."""
-        reason, begun_s = "OK", self._pool.begun_s()
+        """Answer a call that was let in; nothing but our own words reaches a caller."""
+        reason, came_s = "OK", begun_s()
         try:
-            self._pool.check_room()
-            caller = self.gate.admit(method, context)
-            self._pool.check(caller.priority)
+            let_in()
             answered = answer()
-            spent_us = int((time.perf_counter() - begun_s) * 1e6)
+            spent_us = int((time.perf_counter() - came_s) * 1e6)
             context.set_trailing_metadata(((SERVER_US, str(spent_us)),))
             return answered
         except Exception as error:
             reason = error.reason if isinstance(error, GovernanceError) else "INTERNAL"
             self._report(error, reason)
-            context.abort_with_status(to_status(error, begun_s))
+            context.abort_with_status(to_status(error, came_s))
             raise AssertionError("abort raises") from error
         finally:
             BEHIND.note(series(REQUESTS, reason).inc)
@@ -380,7 +380,9 @@ def options(settings: Settings) -> tuple[tuple[str, int], ...]:
     return (*_OPTIONS, *age, channelz, ("grpc.so_reuseport", int(settings.workers > 1)))
 
 
-def _handler(service: str, method: str, call: Any) -> grpc.GenericRpcHandler:
+def _handler(service: str, method: str, answer: Any, pool: Pool) -> grpc.GenericRpcHandler:
+    call: Any = partial(answer)  # it can be told its threads, and a method cannot
+    call.experimental_thread_pool = pool
     # No deserialiser: parse errors are ours to word, and gRPC's own would tell too much.
     return grpc.method_handlers_generic_handler(
         service, {method: grpc.unary_unary_rpc_method_handler(call)}

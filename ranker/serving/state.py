@@ -180,6 +180,7 @@ class State:
                 snapshot = Snapshot.load(store, self._settings.data_dir, head.revision)
                 catalogue = self._compiled(held.policy, snapshot)
                 held = _Held(held.policy, snapshot, begun_s, catalogue)
+                gc.collect()  # what is frozen is never looked at again, garbage neither
                 gc.freeze()
                 RELOADS.labels("facts", "loaded").inc()
                 note("facts loaded", revision=head.revision, digest=head.digest.hex())

@@ -149,6 +149,7 @@ class Supervisor:
         for index, worker in enumerate(self._workers):
             if self._stops:
                 return
+            self._look()  # others may end meanwhile
             if worker.process is not None:
                 worker.process.terminate()
                 self._ended(worker)
