@@ -19,6 +19,7 @@ import numpy as np
 
 from loadtests.client_builds import PROTO
 from loadtests.process import sample_page
+from ranker.v1 import decision_pb2
 from ranker.v1 import rerank_pb2 as pb
 
 SERVICE: Final = "/ranker.v1.RerankService/"
@@ -34,7 +35,7 @@ class Line(NamedTuple):
     Attributes:
         at_s: when, seconds since 1970.
         origin: decided, fallback or none.
-        shown: ids by slot, a space between them; empty for no page.
+        shown: ids by slot, each with its duties, a space between them; empty for no page.
     """
 
     at_s: float
@@ -157,14 +158,19 @@ class Flood:
 
 
 def decided(address: str, token: str = "") -> str:
-    """Return the ids that the server decides, as clients print them."""
+    """Return what the server decides, as clients print it: ids with their duties."""
     with grpc.insecure_channel(address) as channel:
         call: Any = channel.unary_unary(f"{SERVICE}Rerank")
         metadata = (("authorization", f"Bearer {token}"),) if token else ()
         reply = pb.RerankResponse.FromString(
             call(page_to_ask().SerializeToString(), timeout=10, metadata=metadata)
         )
-    return " ".join(placement.id or "-" for placement in reply.decision.placements)
+    return " ".join(map(_printed, reply.decision.placements))
+
+
+def _printed(placement: decision_pb2.Placement) -> str:
+    names = [decision_pb2.Duty.Name(owed.duty) for owed in placement.duties]
+    return "+".join([placement.id or "-", *(name.removeprefix("DUTY_") for name in names)])
 
 
 def identities(folder: Path, methods: tuple[str, ...], calls_per_s: int) -> tuple[str, Path]:

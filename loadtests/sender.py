@@ -25,7 +25,8 @@ class Sent:
     """What became of the calls.
 
     Attributes:
-        seconds: the run took.
+        seconds: calls were due.
+        answered: calls answered in that time.
         due: calls that should have been sent; unsent: of these, not sent for want of room.
         late_ms: how late each call left, at the sender.
         ok_ms: of each answered call, from when it was due.
@@ -36,6 +37,7 @@ class Sent:
     """
 
     seconds: float = 0.0
+    answered: int = 0
     due: int = 0
     unsent: int = 0
     late_ms: list[float] = field(default_factory=list)
@@ -48,7 +50,7 @@ class Sent:
     @property
     def goodput(self) -> float:
         """Calls answered a second."""
-        return len(self.ok_ms) / self.seconds
+        return self.answered / self.seconds
 
 
 def send(
@@ -105,7 +107,9 @@ class _Sender:
                 task.add_done_callback(under_way.discard)
             number += 1
             due_s += draw.expovariate(rate)
-        self._sent.due, self._sent.seconds = number, time.perf_counter() - begun_s
+        sent = self._sent
+        sent.due, sent.answered = number, len(sent.ok_ms)
+        sent.seconds = time.perf_counter() - begun_s
         await asyncio.gather(*under_way)
         await asyncio.gather(*(channel.close() for channel in channels))
         return self._sent
@@ -122,6 +126,7 @@ class _Sender:
 
         await asyncio.gather(*(hand(first) for first in range(hands)))
         self._sent.seconds = time.perf_counter() - begun_s
+        self._sent.answered = len(self._sent.ok_ms)
         self._sent.due = sum(map(len, (self._sent.ok_ms, self._sent.refused_ms)))
         await asyncio.gather(*(channel.close() for channel in channels))
         return self._sent

@@ -21,7 +21,6 @@ _AGEING: Final = frozenset(
         *("quality_grade", "account_grade", "room_quality", "anchor_quality"),
     )
 )  # facts that count as unknown when the reply says the facts are too old
-_BENEFITS: Final = ("key_catalogue", "showcase", "key_date", "mainstream")
 _BUREAUS: Final = frozenset(
     (*"京津沪渝冀晋蒙辽吉黑苏浙皖闽赣鲁豫鄂湘粤桂琼川蜀黔贵滇云藏陕秦甘陇青宁新", "总局")
 )  # whose numbers are licences and filings of a bureau; all others are of platforms

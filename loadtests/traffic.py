@@ -41,7 +41,7 @@ class Traffic(NamedTuple):
         facts: name → CSV, in the order of their import.
         ledger: the same facts, for the judge.
         law: the policies shipped, for the judge.
-        pages: in order; a page that `follows` continues the one before it.
+        pages: first pages of a surface; see `below` for others.
     """
 
     name: str
@@ -141,7 +141,6 @@ def _sample_pages(count: int, seed: int) -> list[Page]:
             "ids": [one["id"] for one in some],
             "utilities": worth,
             "kinds": [one["kind"] for one in some],
-            "follows": number > 0 and draw.random() < FOLLOWING,
         }
         pages.append(usual | page)
     return pages

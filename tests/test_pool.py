@@ -14,7 +14,7 @@ import pytest
 from ranker.serving import pool
 from ranker.serving.server import EXPLAIN
 from ranker.v1 import explain_pb2
-from tests.serving import METHOD, SERVING, Served, fault_of, request, served
+from tests.serving import METHOD, SERVING, Fault, Served, fault_of, request, served
 
 ALONE = (("grpc.use_local_subchannel_pool", 1),)
 BY_TOKEN = """
@@ -95,6 +95,19 @@ def test_a_call_that_ends_without_a_message_is_told_so(tmp_path: Path) -> None:
             call(iter(()), timeout=10)
         assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED  # type: ignore[attr-defined]
         until(lambda: app.server._pool.calls == 0)
+        assert app.rerank(request()).decision.placements
+
+
+def test_a_fault_of_ours_at_the_door_is_told_and_the_server_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("broken")
+
+    with served(tmp_path) as app:
+        with monkeypatch.context() as patch:
+            patch.setattr(app.server.gate, "admit", broken)
+            assert app.fault(request()) == Fault("INTERNAL", "INTERNAL", "")
         assert app.rerank(request()).decision.placements
 
 

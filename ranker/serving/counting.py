@@ -32,8 +32,9 @@ class _Page(NamedTuple):
     bound: float
 
 
-def note(surface: str, decision: Decision) -> None:
+def note(surface: str, decision: Decision, decision_id: str) -> None:
     """Have a page counted, and raise what must never happen."""
+    told = {"surface": surface, "decision_id": decision_id}
     parts, findings = decision.parts, list[tuple[str, str, int]]()
     for outcome in ("relaxed", "shadow", "withdrawn"):
         findings += [(v.rule_id, outcome, v.count) for v in getattr(decision, outcome)]
@@ -51,10 +52,10 @@ def note(surface: str, decision: Decision) -> None:
     )
     BEHIND.note(_count, page)
     if decision.solver_failed:
-        alarm("SOLVER_FAILED", "the solver raised or returned no slate", surface=surface)
+        alarm("SOLVER_FAILED", "the solver raised or returned no slate", **told)
     if decision.withdrawn:
         rules = sorted({violation.rule_id for violation in decision.withdrawn})
-        alarm("SLOTS_WITHDRAWN", "the verifier emptied slots", surface=surface, rules=rules)
+        alarm("SLOTS_WITHDRAWN", "the verifier emptied slots", rules=rules, **told)
 
 
 def _count(page: _Page) -> None:

@@ -18,11 +18,12 @@ import grpc
 from grpc import _server
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
-from constraints.errors import GovernanceError, OverloadedError
+from constraints.errors import OverloadedError
 from ranker.serving.identities import Priority
 
 WAITING_MAX: Final = 1_024  # LIMIT: calls without their message; one more, and the oldest is ended
 MESSAGE_S_MAX: Final = 5.0  # LIMIT: from a call's beginning to its message
+CLOSE_S_MAX: Final = 5.0  # LIMIT: waited for a thread at the end
 RETRY_MS: Final = 50  # when to try again after too many calls at once
 _SHARES: Final[dict[Priority, float]] = {"low": 0.25, "normal": 0.75, "high": 1.0}
 """Share of `calls_max` that may run or wait before calls of a priority are refused."""
@@ -46,7 +47,7 @@ def let_in() -> None:
     """Go on with the call of this thread, unless it was refused.
 
     Raises:
-        GovernanceError: it found no place, or may not be made.
+        Exception: what it was refused with: it found no place, or may not be made.
     """
     call = getattr(_running, "call", None)
     if call is not None and call.refused is not None:
@@ -66,7 +67,7 @@ class _Call:
 
     def __init__(self, run: Callable[[], Any], lock: threading.Lock) -> None:
         self.run, self.begun_s = run, time.perf_counter()
-        self.refused: GovernanceError | None = None
+        self.refused: Exception | None = None
         self._lock, self._is_over = lock, False
         self._then: Callable[[Any], None] | None = None
 
@@ -158,11 +159,11 @@ class Pool(futures.ThreadPoolExecutor):
                 self._end(call)
 
     def close(self) -> None:
-        """Let the threads end, when no calls come any more."""
+        """Let the threads end, when no calls come any more; none is waited for over CLOSE_S_MAX."""
         for _ in self._deciders:
             self._ready.put(None)
         for thread in self._deciders:
-            thread.join()
+            thread.join(CLOSE_S_MAX)
 
     def _end(self, call: _Call) -> None:
         ended = self._waiting.pop(call, None)
@@ -174,8 +175,8 @@ class Pool(futures.ThreadPoolExecutor):
         if state.request is not None:
             context = _INTERNALS._Context(event, state, None)
             try:
-                self._check(event.call_details.method.decode(), context)
-            except GovernanceError as error:
+                self._check(event.call_details.method.decode("utf-8", "replace"), context)
+            except Exception as error:  # noqa: BLE001 -- gRPC's thread must live, and the caller be told
                 call.refused = error
                 self._run(call)
                 return
@@ -207,7 +208,7 @@ class Pool(futures.ThreadPoolExecutor):
             with suppress(Exception):  # gRPC has told whatever it was
                 call.run()
         finally:
-            _running.call = None
+            _running.call = call.refused = None  # it holds the frame that holds it
             call.over()
 
 

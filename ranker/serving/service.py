@@ -120,7 +120,7 @@ class RerankService:
         if self._shown is not None:
             self._shown.note(sequence, decision_id, Decided(now_us, reportable(asked, ids)))
         lap("record")
-        counting.note(asked.surface, decision)
+        counting.note(asked.surface, decision, decision_id)
         raw = replied(by, encoded, token, self.log.origin, sequence)
         lap("reply")
         if trace is not None:

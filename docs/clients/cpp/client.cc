@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -62,7 +63,11 @@ class Feed {
     std::ostringstream told;
     if (status.ok()) {
       told << "decided";
-      for (const auto& p : reply.decision().placements()) told << ' ' << Shown(p.id());
+      for (const auto& p : reply.decision().placements()) {
+        std::vector<int> duties;
+        for (const auto& owed : p.duties()) duties.push_back(owed.duty());
+        told << ' ' << Shown(p.id(), duties);
+      }
       return told.str();
     }
     std::cerr << status.error_code() << ' ' << status.error_message() << std::endl;
@@ -71,14 +76,22 @@ class Feed {
                    Clock::now().time_since_epoch()).count();
     if (held && static_cast<uint64_t>(now) < held->expires_us()) {
       told << "fallback";
-      for (const auto& slot : held->slots()) told << ' ' << Shown(slot.id());
+      for (const auto& slot : held->slots()) told << ' ' << Shown(slot.id(), slot.duties());
       return told.str();
     }
     return "none";  // no governed slot: never the raw list
   }
 
  private:
-  static std::string Shown(const std::string& id) { return id.empty() ? "-" : id; }
+  // Shows a candidate with its duties, marks and numbers: without them it is unlawful.
+  template <typename Duties>
+  static std::string Shown(const std::string& id, const Duties& duties) {
+    if (id.empty()) return "-";
+    std::string told = id;
+    for (auto duty : duties)
+      told += '+' + pb::Duty_Name(static_cast<pb::Duty>(duty)).substr(std::strlen("DUTY_"));
+    return told;
+  }
 
   // Repeats what may be repeated while the deadline lasts.
   grpc::Status Call(milliseconds limit,

@@ -105,7 +105,11 @@ func (f *feed) page() []string {
 	if err == nil {
 		told := []string{"decided"}
 		for _, placement := range reply.Decision.Placements {
-			told = append(told, shown(placement.Id))
+			var duties []pb.Duty
+			for _, owed := range placement.Duties {
+				duties = append(duties, owed.Duty)
+			}
+			told = append(told, shown(placement.Id, duties))
 		}
 		return told
 	}
@@ -113,16 +117,20 @@ func (f *feed) page() []string {
 	if held := f.held.Load(); held != nil && uint64(time.Now().UnixMicro()) < held.ExpiresUs {
 		told := []string{"fallback"}
 		for _, slot := range held.Slots {
-			told = append(told, shown(slot.Id))
+			told = append(told, shown(slot.Id, slot.Duties))
 		}
 		return told
 	}
 	return []string{"none"} // no governed slot: never the raw list
 }
 
-func shown(id string) string {
+// shown shows a candidate with its duties, marks and numbers: without them it is unlawful.
+func shown(id string, duties []pb.Duty) string {
 	if id == "" {
 		return "-"
+	}
+	for _, duty := range duties {
+		id += "+" + strings.TrimPrefix(duty.String(), "DUTY_")
 	}
 	return id
 }

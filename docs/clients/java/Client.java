@@ -15,7 +15,9 @@ import java.security.Signature;
 import java.security.spec.X509EncodedKeySpec;
 import java.util.Base64;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.function.Function;
+import ranker.v1.DecisionOuterClass.Duty;
 import ranker.v1.Rerank.CandidateColumns;
 import ranker.v1.Rerank.FallbackSlate;
 import ranker.v1.Rerank.FallbackSlateRequest;
@@ -115,7 +117,8 @@ final class Client {
     try {
       var reply = call(DEADLINE_MS, stub -> stub.rerank(request));
       told.append("decided");
-      reply.getDecision().getPlacementsList().forEach(p -> told.append(shown(p.getId())));
+      reply.getDecision().getPlacementsList().forEach(p -> told.append(
+          shown(p.getId(), p.getDutiesList().stream().map(owed -> owed.getDuty()).toList())));
       return told.toString();
     } catch (StatusRuntimeException fault) {
       System.err.println(fault.getStatus());
@@ -124,13 +127,17 @@ final class Client {
         return "none"; // no governed slot: never the raw list
       }
       told.append("fallback");
-      slate.getSlotsList().forEach(slot -> told.append(shown(slot.getId())));
+      slate.getSlotsList().forEach(
+          slot -> told.append(shown(slot.getId(), slot.getDutiesList())));
       return told.toString();
     }
   }
 
-  static String shown(String id) {
-    return id.isEmpty() ? " -" : " " + id;
+  // Shows a candidate with its duties, marks and numbers: without them it is unlawful.
+  static String shown(String id, List<Duty> duties) {
+    StringBuilder told = new StringBuilder(id.isEmpty() ? " -" : " " + id);
+    duties.forEach(duty -> told.append('+').append(duty.name().replace("DUTY_", "")));
+    return told.toString();
   }
 
   static Metadata.Key<String> text(String name) {

@@ -9,7 +9,8 @@ const loader = require('@grpc/proto-loader');
 const [address, keyFile, candidatesFile, seconds] = process.argv.slice(2);
 const files = ['ranker/v1/rerank.proto'];
 const definition = loader.loadSync(files, {
-  includeDirs: [process.env.PROTO || 'proto'], keepCase: true, longs: Number, enums: String,
+  includeDirs: [process.env.PROTO || 'proto'],
+  keepCase: true, longs: Number, enums: String, arrays: true,
 });
 const v1 = grpc.loadPackageDefinition(definition).ranker.v1;
 // One channel a process; gRPC keeps it connected, and moves to another worker when asked to.
@@ -96,17 +97,23 @@ function decode(bytes) {
   root.resolvePath = (origin, target) => `${process.env.PROTO || 'proto'}/${target}`;
   root.loadSync(files, { keepCase: true });
   return root.lookupType('ranker.v1.FallbackSlate').toObject(
-    root.lookupType('ranker.v1.FallbackSlate').decode(bytes), { longs: Number, defaults: true });
+    root.lookupType('ranker.v1.FallbackSlate').decode(bytes), { longs: Number, enums: String, defaults: true });
+}
+
+// A candidate is shown with its duties, marks and numbers, or not at all.
+function shown(id, duties) {
+  return [id || '-', ...duties.map((duty) => duty.replace('DUTY_', ''))].join('+');
 }
 
 async function page() {
   try {
     const reply = await call('Rerank', request, DEADLINE_MS);
-    return ['decided', ...reply.decision.placements.map((p) => p.id || '-')];
+    return ['decided', ...reply.decision.placements.map(
+      (p) => shown(p.id, p.duties.map((owed) => owed.duty)))];
   } catch (error) {
     console.error(error.message);
     if (held && Date.now() * 1000 < held.expires_us) {
-      return ['fallback', ...held.slots.map((s) => s.id || '-')];
+      return ['fallback', ...held.slots.map((slot) => shown(slot.id, slot.duties))];
     }
     return ['none']; // no governed slot: never the raw list
   }
