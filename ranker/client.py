@@ -24,7 +24,7 @@ REPEATED: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 PUSHBACK: Final = "grpc-retry-pushback-ms"
 SIGNED: Final = b"slotwarden-fallback/v1\n"
 _Kind = tuple[str, str, int, bool, int, tuple[int, ...]]
-KINDS_MAX: Final = 64  # LIMIT: kinds of pages whose fallback is kept; the oldest goes first
+KINDS_MAX: Final = 64  # LIMIT: kinds of pages whose fallback is kept, those used last
 REPEATS_MAX: Final = 5  # LIMIT of repetitions of a call, within its deadline
 BACKOFF_S: Final = 0.004  # before the first repetition, doubled for each; half to all is waited
 _OPTIONS: Final = (("grpc.keepalive_time_ms", 60_000), ("grpc.enable_retries", 0))
@@ -75,6 +75,7 @@ class _Kept:
 
     request: pb.RerankRequest
     slate: pb.FallbackSlate | None = None
+    is_asked: bool = False
 
 
 class Client:
@@ -115,6 +116,7 @@ class Client:
         self._deadline_s, self._refresh_s, self._now_s = deadline_s, refresh_s, now_s
         self._keys = dict(map(public_key, keys))
         self._kept: dict[_Kind, _Kept] = {}
+        self._lock = threading.Lock()
         self._stop, self._wakes = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._keep_fresh, name="fallback", daemon=True)
         if refresh_s:
@@ -197,23 +199,33 @@ class Client:
         kind = _kind(request)
         copied = pb.RerankRequest()
         copied.CopyFrom(request)  # the caller may use its own again
-        kept = self._kept.get(kind)
-        if kept is None:
-            while len(self._kept) >= KINDS_MAX:
-                self._kept.pop(next(iter(self._kept)), None)
-            self._kept[kind] = _Kept(copied)
-            self._wakes.set()
-        else:
+        with self._lock:
+            kept = self._kept.pop(kind, None)
+            is_new = kept is None
+            if kept is None:
+                kept = _Kept(copied)
+                if len(self._kept) >= KINDS_MAX:
+                    del self._kept[next(iter(self._kept))]
             kept.request = copied
+            self._kept[kind] = kept  # the last used is the last
+        if is_new:
+            self._wakes.set()
 
     def _keep_fresh(self) -> None:
+        due_s = 0.0
         while not self._stop.is_set():
-            for kept in list(self._kept.values()):
+            is_due = time.monotonic() >= due_s
+            with self._lock:
+                asked = [kept for kept in self._kept.values() if is_due or not kept.is_asked]
+            for kept in asked:
                 self._refresh(kept)
-            self._wakes.wait(self._refresh_s)
+            if is_due:
+                due_s = time.monotonic() + self._refresh_s
+            self._wakes.wait(max(due_s - time.monotonic(), 0.0))
             self._wakes.clear()
 
     def _refresh(self, kept: _Kept) -> None:
+        kept.is_asked = True
         asked = pb.FallbackSlateRequest(request=kept.request)
         asked.request.ClearField("viewer_id")  # it is for all viewers of that class
         asked.request.ClearField("session_id")
@@ -226,12 +238,12 @@ class Client:
 
     def _is_signed(self, reply: pb.FallbackSlateResponse) -> bool:
         """Tell whether a key we know signed a slate."""
-        name, public = public_key(reply.key)
-        if self._keys and self._keys.get(name) != public:
-            return False
         try:
+            name, public = public_key(reply.key)
+            if self._keys and self._keys.get(name) != public:
+                return False
             Ed25519PublicKey.from_public_bytes(public).verify(reply.signature, SIGNED + reply.slate)
-        except InvalidSignature:
+        except (InvalidSignature, ValueError):
             return False
         return True
 

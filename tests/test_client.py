@@ -21,6 +21,7 @@ from ranker.audit.reconcile import runs
 from ranker.client import REPEATS_MAX, Client, Origin
 from ranker.serving.server import SERVICE
 from ranker.serving.state import State
+from ranker.telemetry import BEHIND
 from ranker.v1 import decision_pb2 as out
 from ranker.v1 import rerank_pb2 as pb
 from tests.serving import NOW_US, Served, fault_of, request, served, shown, tight_lipped
@@ -191,6 +192,7 @@ def test_the_client_comes_back_when_it_is_told_to(
         for _ in range(14):
             assert client.page(request()).origin == Origin.DECIDED
         assert time.monotonic() - begun > 0.35, "ten at once, then ten a second"
+        BEHIND.count()
     denied = [one.__dict__["fields"] for one in caplog.records if one.getMessage() == "denied"]
     assert 0 < len(denied) <= 4, "it never came back too early"
     assert all(0 < one["retry_ms"] <= 101 for one in denied)

@@ -31,7 +31,7 @@ priority = "high"
 
 
 @contextmanager
-def begun(app: Served, count: int, method: str = METHOD) -> Iterator[list[Any]]:
+def begun(app: Served, count: int) -> Iterator[list[Any]]:
     """Begin calls whose message never comes."""
     stop = threading.Event()
 
@@ -40,10 +40,10 @@ def begun(app: Served, count: int, method: str = METHOD) -> Iterator[list[Any]]:
         yield from ()
 
     with grpc.insecure_channel(app.server.address, ALONE) as channel:
-        call: Any = channel.stream_unary(method)
+        call: Any = channel.stream_unary(METHOD)
         calls = [call.future(nothing(), timeout=30) for _ in range(count)]
         try:
-            until(lambda: len(app.server._pool._waiting) + len(app.server._explaining._waiting))
+            until(lambda: len(app.server._pool._waiting) == min(count, pool.WAITING_MAX))
             yield calls
         finally:
             stop.set()
@@ -86,6 +86,40 @@ def test_of_too_many_without_a_message_the_oldest_go(
     with served(tmp_path) as app, begun(app, 10) as calls:
         until(lambda: sum(one.done() for one in calls) == 6)
         assert app.rerank(request()).decision.placements
+
+
+def test_many_that_are_ended_take_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "MESSAGE_S_MAX", 0.0)
+    with served(tmp_path, calls_max=2) as app, begun(app, 100):
+        app.server._pool.sweep()
+        for _ in range(20):
+            assert app.rerank(request()).decision.placements
+
+
+def test_who_has_gone_is_not_decided_for(tmp_path: Path) -> None:
+    hold, decided = threading.Event(), list[int]()
+
+    def slow(program: Any, rounds: int) -> Any:
+        from constraints.solve import solve
+
+        decided.append(rounds)
+        hold.wait(30)
+        return solve(program, rounds)
+
+    data = request().SerializeToString()
+    with served(tmp_path, solver=slow, threads=1) as app:
+        call: Any = app.channel.unary_unary(METHOD)
+        first = call.future(data, timeout=30)
+        until(lambda: decided)
+        gone = [call.future(data, timeout=30) for _ in range(5)]
+        until(lambda: app.server._pool.calls == 6)
+        for one in gone:
+            one.cancel()
+        time.sleep(0.5)  # the server is told of it
+        hold.set()
+        assert first.result()
+        until(lambda: app.server._pool.calls == 0)
+        assert len(decided) == 1
 
 
 def test_a_call_that_ends_without_a_message_is_told_so(tmp_path: Path) -> None:
@@ -151,12 +185,12 @@ def test_who_is_over_its_quota_takes_no_place_of_others(tmp_path: Path) -> None:
     data = request().SerializeToString()
     told = {name: (("authorization", f"Bearer {token}"),) for name, token in tokens.items()}
     with served(
-        tmp_path / "data", solver=slow, calls_max=16, threads=1, identities=identities
+        tmp_path / "data", solver=slow, calls_max=32, threads=1, identities=identities
     ) as app:
         call: Any = app.channel.unary_unary(METHOD)
         crowd = [call.future(data, timeout=60, metadata=told["crowd"]) for _ in range(60)]
-        until(lambda: sum(one.done() for one in crowd) >= 55)
-        assert app.server._pool.calls <= 5
+        until(lambda: sum(one.done() for one in crowd) >= 45)
+        assert app.server._pool.calls <= 15
         feed = call.future(data, timeout=60, metadata=told["feed"])
         hold.set()
         assert feed.result()
@@ -174,11 +208,13 @@ def test_streams_beyond_the_limit_are_ended_at_once() -> None:
                 cls.ended += 1
 
     hold, aside = threading.Event(), pool.Aside(1, "aside", 2)
-    open_ones = [aside.submit(hold.wait, 30) for _ in range(2)]
+    open_ones = [aside.submit(lambda *_: hold.wait(30), None, Event) for _ in range(2)]
     assert aside.submit(lambda *_: None, None, Event).result(1) is None
     assert Event.call.ended == 1
+    aside.end()
+    assert Event.call.ended == 3
     hold.set()
     for one in open_ones:
         one.result(10)
     aside.submit(lambda *_: None, None, Event).result(10)
-    assert Event.call.ended == 1
+    assert Event.call.ended == 3, "there is room again"

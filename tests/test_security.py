@@ -17,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from constraints.errors import SettingsError
 from ranker.serving.identities import METHODS, Gate
 from ranker.serving.server import DECISION_LOG, EXPLAIN, EXPOSURE, SERVICE
+from ranker.telemetry import BEHIND
 from ranker.v1 import decision_log_pb2, explain_pb2, exposure_pb2
 from ranker.v1 import rerank_pb2 as pb
 from tests.certificates import Authority, Issued
@@ -371,6 +372,7 @@ def test_denials_are_on_the_log_of_the_server(
 ) -> None:
     with caplog.at_level("INFO", "slotwarden"), connected(app, AUDIT) as channel:
         refused(channel)
+        BEHIND.count()
     (line,) = [one for one in caplog.records if one.getMessage() == "denied"]
     told = json.loads(json.dumps(line.__dict__["fields"]))
     assert (told["reason"], told["method"]) == ("METHOD_DENIED", "Rerank")

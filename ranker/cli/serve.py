@@ -54,6 +54,7 @@ def serve(
     SIGHUP restarts it, as a new version is put in use; with several workers one after the other,
     while the others serve.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to restart
     log_as_json()
     given = {"port": port, "data_dir": data_dir, "policy_dir": policy_dir, "workers": workers}
     settings = settings_with(**given, metrics_port=metrics_port)
@@ -71,6 +72,7 @@ def serve(
     server.start()
     _await(stop)
     server.stop()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if again.is_set():
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 

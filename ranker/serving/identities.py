@@ -23,7 +23,7 @@ from constraints.errors import (
     quoted,
 )
 from constraints.faults import place_and_fault
-from ranker.telemetry import DENIED, alarm, note
+from ranker.telemetry import DENIED, alarm, note, note_behind
 
 METHODS: Final = ("Rerank", "FallbackSlate", "Explain", "Report", "Get", "Query")
 """Every method there is, as identities name them."""
@@ -158,7 +158,7 @@ class Gate:
         except (UnauthenticatedError, ForbiddenError, OverloadedError) as error:
             DENIED.labels(error.reason, method).inc()
             told = {"retry_ms": error.retry_ms} if isinstance(error, OverloadedError) else {}
-            note("denied", reason=error.reason, method=method, peer=_peer(context), **told)
+            note_behind("denied", reason=error.reason, method=method, peer=_peer(context), **told)
             raise
 
     def _admitted(self, method: str, context: Any) -> Caller:

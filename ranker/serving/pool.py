@@ -21,15 +21,15 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]
 from constraints.errors import OverloadedError
 from ranker.serving.identities import Priority
 
-WAITING_MAX: Final = 1_024  # LIMIT: calls without their message; one more, and the oldest is ended
+WAITING_MAX: Final = 256  # LIMIT: calls without their message; one more, and the oldest is ended
 MESSAGE_S_MAX: Final = 5.0  # LIMIT: from a call's beginning to its message
-CLOSE_S_MAX: Final = 5.0  # LIMIT: waited for a thread at the end
 RETRY_MS: Final = 50  # when to try again after too many calls at once
 _SHARES: Final[dict[Priority, float]] = {"low": 0.25, "normal": 0.75, "high": 1.0}
 """Share of `calls_max` that may run or wait before calls of a priority are refused."""
 _INTERNALS: Final[Any] = _server
 _running: Final = threading.local()
-Admit = Callable[[str, grpc.ServicerContext], Priority]
+_NO_MESSAGE: Final = b"requires exactly one request message"
+Admit = Callable[[str, grpc.ServicerContext], Priority | None]
 
 
 def no_room() -> OverloadedError:
@@ -38,7 +38,7 @@ def no_room() -> OverloadedError:
 
 
 def begun_s() -> float:
-    """Return when the call of this thread came in, by `time.perf_counter`; it may have waited."""
+    """Return when the message of this thread's call came, by `time.perf_counter`; it may wait."""
     call = getattr(_running, "call", None)
     return call.begun_s if call is not None else time.perf_counter()
 
@@ -59,7 +59,7 @@ class _Call:
 
     Attributes:
         run: decides it.
-        begun_s: when it came in, by `time.perf_counter`.
+        begun_s: when it began, then when its message came, by `time.perf_counter`.
         refused: with what; it is then run to be told.
     """
 
@@ -93,7 +93,8 @@ class Pool(futures.ThreadPoolExecutor):
     Args:
         threads: how many.
         calls_max: LIMIT of the calls that run or wait.
-        admit: tells the priority of a caller, or refuses it; given a method with its service.
+        admit: tells the priority of a caller, or refuses it; given a method with its service. None
+            stands for what is answered at once.
     """
 
     def __init__(self, threads: int, calls_max: int, admit: Admit) -> None:
@@ -125,12 +126,13 @@ class Pool(futures.ThreadPoolExecutor):
             call = _Call(partial(fn, *args, **kwargs), self._lock)
             self._queue(call)
             return call
-        behaviour, event, state, handler, wait, read, write = args
+        behaviour, event, state, handler, _wait, read, write = args
 
         def message() -> Any:
-            """Return the message; where there is none, let gRPC say so."""
-            found, state.request = state.request, None
-            return wait() if found is None else found
+            """Return the message, None where the caller has gone."""
+            with state.condition:
+                found, state.request = state.request, None
+                return found if _INTERNALS._is_rpc_state_active(state) else None
 
         call = _Call(
             partial(fn, behaviour, event, state, handler, message, read, write), self._lock
@@ -139,56 +141,78 @@ class Pool(futures.ThreadPoolExecutor):
 
         def arrived(told: Any) -> Any:
             finished = received(told)
-            self._waiting.pop(call, None)
-            self._arrived(call, event, state)
+            with self._lock:
+                self._waiting.pop(call, None)
+            if state.request is None:
+                _end_without_message(event, state)
+                call.over()
+            else:
+                self._arrived(call, event, state)
             return finished
 
         with state.condition:
             event.call.start_server_batch((cygrpc.ReceiveMessageOperation(0),), arrived)
             state.due.add(_INTERNALS._RECEIVE_MESSAGE_TOKEN)
-        self._waiting[call] = event.call
-        if len(self._waiting) > WAITING_MAX:
-            self._end(next(iter(self._waiting)))
+        with self._lock:
+            self._waiting[call] = event.call
+            oldest = next(iter(self._waiting)) if len(self._waiting) > WAITING_MAX else None
+        if oldest is not None:
+            self._end(oldest)
         return call
 
     def sweep(self) -> None:
         """End calls whose message does not come."""
         latest_s = time.perf_counter() - MESSAGE_S_MAX
-        for call in list(self._waiting):
-            if call.begun_s < latest_s:
-                self._end(call)
+        with self._lock:
+            late = [call for call in self._waiting if call.begun_s < latest_s]
+        for call in late:
+            self._end(call)
 
-    def close(self) -> None:
-        """Let the threads end, when no calls come any more; none is waited for over CLOSE_S_MAX."""
+    def close(self, until_s: float) -> None:
+        """Let the threads end, when no calls come any more.
+
+        Args:
+            until_s: none is waited for any longer, by `time.perf_counter`.
+        """
         for _ in self._deciders:
             self._ready.put(None)
         for thread in self._deciders:
-            thread.join(CLOSE_S_MAX)
+            thread.join(max(until_s - time.perf_counter(), 0.0))
 
     def _end(self, call: _Call) -> None:
-        ended = self._waiting.pop(call, None)
+        with self._lock:
+            ended = self._waiting.pop(call, None)
         if ended is not None:
             ended.cancel()
 
     def _arrived(self, call: _Call, event: Any, state: Any) -> None:
         """Queue a call whose message has come, or refuse it here, on gRPC's thread: soon, then."""
-        if state.request is not None:
-            context = _INTERNALS._Context(event, state, None)
-            try:
-                self._check(event.call_details.method.decode("utf-8", "replace"), context)
-            except Exception as error:  # noqa: BLE001 -- gRPC's thread must live, and the caller be told
-                call.refused = error
-                self._run(call)
-                return
-        self._queue(call)
+        call.begun_s = time.perf_counter()
+        context = _INTERNALS._Context(event, state, None)
+        try:
+            has_place = self._finds_place(event.call_details.method.decode(), context)
+        except Exception as error:  # noqa: BLE001 -- gRPC's thread must live, and the caller be told
+            call.refused, has_place = error, False
+        if has_place:
+            self._queue(call)
+        else:
+            self._run(call)
 
-    def _check(self, method: str, context: grpc.ServicerContext) -> None:
+    def _finds_place(self, method: str, context: grpc.ServicerContext) -> bool:
+        """Tell whether a call must wait for a thread, or can be answered at once.
+
+        Raises:
+            GovernanceError: it is refused.
+        """
+        priority = self._admit(method, context)
+        if priority is None:
+            return False
         if self.is_full:
             raise no_room()
-        priority = self._admit(method, context)
         if self._calls > self._calls_max * _SHARES[priority]:
             told = f"too many calls at once for priority {priority}"
             raise OverloadedError(told, reason="PRIORITY_LIMIT", retry_ms=RETRY_MS)
+        return True
 
     def _queue(self, call: _Call) -> None:
         with self._lock:
@@ -212,6 +236,13 @@ class Pool(futures.ThreadPoolExecutor):
             call.over()
 
 
+def _end_without_message(event: Any, state: Any) -> None:
+    """End a call whose caller sends none, unless it has gone."""
+    with state.condition:
+        if _INTERNALS._is_rpc_state_active(state):
+            _INTERNALS._abort(state, event.call, cygrpc.StatusCode.unimplemented, _NO_MESSAGE)
+
+
 class Aside(futures.ThreadPoolExecutor):
     """Threads for streams that callers leave open, of which there may be so many.
 
@@ -223,25 +254,32 @@ class Aside(futures.ThreadPoolExecutor):
 
     def __init__(self, threads: int, name: str, open_max: int) -> None:
         super().__init__(threads, name)
-        self._lock, self._open, self._open_max = threading.Lock(), 0, open_max
+        self._lock, self._open, self._open_max = threading.Lock(), dict[Any, Any](), open_max
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "futures.Future[Any]":
         """Serve a stream."""
-        with self._lock:
-            is_full = self._open >= self._open_max
-            self._open += not is_full
-        if is_full:
+        stream = args[1].call
+        if len(self._open) >= self._open_max:
             refused: futures.Future[Any] = futures.Future()
-            args[1].call.cancel()
+            stream.cancel()
             refused.set_result(None)
             return refused
         served = super().submit(fn, *args, **kwargs)
+        with self._lock:
+            self._open[served] = stream
         served.add_done_callback(self._closed)
         return served
 
-    def _closed(self, _served: Any) -> None:
+    def end(self) -> None:
+        """End all that are open."""
         with self._lock:
-            self._open -= 1
+            streams = [*self._open.values()]
+        for stream in streams:
+            stream.cancel()
+
+    def _closed(self, served: Any) -> None:
+        with self._lock:
+            self._open.pop(served, None)
 
 
 class _AtOnce(futures.ThreadPoolExecutor):

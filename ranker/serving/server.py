@@ -60,9 +60,10 @@ _COUNTED: Final = ("Rerank", "FallbackSlate")  # calls that the books balance
 _OPEN_MAX: Final = 8_192  # LIMIT: calls and streams open; each kind has a lesser one of its own
 _EXPLAIN_MAX: Final = 8  # LIMIT: explanations under way or waiting; one takes seconds
 _ANSWER_MAX: Final = 16  # LIMIT: questions to the log; one is answered at a time
-_WIRE_BYTES_MAX: Final = 8 * 1024 * 1024  # LIMIT: above it gRPC refuses before we see a byte
+_WIRE_BYTES: Final = (1 << 20, 8 << 20)
+"""LIMIT: four times what a request may have, but within these; gRPC refuses what is larger."""
+_CLOSE_S: Final = 5.0  # waited for threads at the end
 _OPTIONS: Final = (
-    ("grpc.max_receive_message_length", _WIRE_BYTES_MAX),
     ("grpc.max_metadata_size", 16_384),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
@@ -174,11 +175,11 @@ class Server:
         )
         return [(_handler(service, name, call, on), on) for service, name, on, call in methods]
 
-    def _admit(self, method: str, context: grpc.ServicerContext) -> Priority:
-        """Let a caller in, to a method with its service; probes of health ask nobody."""
+    def _admit(self, method: str, context: grpc.ServicerContext) -> Priority | None:
+        """Let a caller in, to a method with its service; probes of health are answered at once."""
         service, _, name = method.lstrip("/").partition("/")
         if service not in _GUARDED:
-            return "high"
+            return None
         return self.gate.admit(name, context).priority
 
     def _add_channelz(self) -> None:
@@ -219,9 +220,13 @@ class Server:
         self._stopped.set()
         self._say(serving=False)
         time.sleep(self.settings.linger_s)  # probes and balancers look elsewhere first
-        self._grpc.stop(self.settings.drain_s).wait()
+        stopped = self._grpc.stop(self.settings.drain_s)
+        _WATCHES.end()
+        _REFLECTIONS.end()
+        stopped.wait()
+        until_s = time.perf_counter() + _CLOSE_S
         for pool in (self._pool, self._explaining, self._answering):
-            pool.close()
+            pool.close(until_s)
         self.state.stop()
         self.service.certifier.stop()
         self.rotator.stop()
@@ -377,7 +382,10 @@ def options(settings: Settings) -> tuple[tuple[str, int], ...]:
             ("grpc.max_connection_age_grace_ms", int(settings.drain_s * 1000) + 1),
         )
     channelz = ("grpc.enable_channelz", int(settings.channelz))
-    return (*_OPTIONS, *age, channelz, ("grpc.so_reuseport", int(settings.workers > 1)))
+    least, most = _WIRE_BYTES
+    wire = min(max(4 * settings.request_bytes_max, least), most)
+    message = ("grpc.max_receive_message_length", wire)
+    return (*_OPTIONS, message, *age, channelz, ("grpc.so_reuseport", int(settings.workers > 1)))
 
 
 def _handler(service: str, method: str, answer: Any, pool: Pool) -> grpc.GenericRpcHandler:

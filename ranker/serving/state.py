@@ -135,7 +135,10 @@ class State:
     def _watch(self) -> None:
         while not self._stop.wait(self._settings.poll_s):
             self.refresh()
-            self._after_look()
+            try:
+                self._after_look()
+            except Exception as error:  # noqa: BLE001 -- this thread must live
+                alarm("NOT_TENDED", "what is done each second failed", fault=repr(error))
 
     def refresh(self) -> None:
         """Look once for newer facts, a newer policy, a new day; keep the last good on any fault."""
