@@ -90,7 +90,7 @@ def test_of_too_many_without_a_message_the_oldest_go(
 
 def test_many_that_are_ended_take_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "MESSAGE_S_MAX", 0.0)
-    with served(tmp_path, calls_max=2) as app, begun(app, 100):
+    with served(tmp_path, calls_max=8) as app, begun(app, 100):
         app.server._pool.sweep()
         for _ in range(20):
             assert app.rerank(request()).decision.placements

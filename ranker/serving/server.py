@@ -60,7 +60,7 @@ _COUNTED: Final = ("Rerank", "FallbackSlate")  # calls that the books balance
 _OPEN_MAX: Final = 8_192  # LIMIT: calls and streams open; each kind has a lesser one of its own
 _EXPLAIN_MAX: Final = 8  # LIMIT: explanations under way or waiting; one takes seconds
 _ANSWER_MAX: Final = 16  # LIMIT: questions to the log; one is answered at a time
-_WIRE_BYTES: Final = (1 << 20, 8 << 20)
+_WIRE_BYTES: Final = (2 << 20, 8 << 20)
 """LIMIT: four times what a request may have, but within these; gRPC refuses what is larger."""
 _CLOSE_S: Final = 5.0  # waited for threads at the end
 _OPTIONS: Final = (
