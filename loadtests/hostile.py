@@ -152,8 +152,8 @@ def _ping(held: list[socket.socket]) -> None:
 
 
 @contextmanager
-def _started(address: str) -> Iterator[None]:
-    """Begin calls, and never send what they are about."""
+def started(address: str, count: int = STARTED) -> Iterator[list[Any]]:
+    """Begin calls of Rerank, and never send what they are about; yield them."""
     stop = threading.Event()
 
     def nothing() -> Iterator[bytes]:
@@ -162,9 +162,9 @@ def _started(address: str) -> Iterator[None]:
 
     with grpc.insecure_channel(address, _ALONE) as channel:
         call: Any = channel.stream_unary(METHOD)
-        begun = [call.future(nothing(), timeout=60) for _ in range(STARTED)]
+        begun = [call.future(nothing(), timeout=60) for _ in range(count)]
         try:
-            yield
+            yield begun
         finally:
             stop.set()
             for one in begun:
@@ -187,7 +187,7 @@ def _watched(address: str) -> Iterator[None]:
 ATTACKS: Final[dict[str, Callable[[str], Any]]] = {
     f"{IDLE:,} idle connections": _idle,
     f"{SLOW} slow senders": lambda address: _busy(_drip, address, SLOW),
-    f"{STARTED} calls without a message": _started,
+    f"{STARTED} calls without a message": started,
     f"{WATCHED} watches": _watched,
     "a flood of pings": lambda address: _busy(_ping, address, 4),
 }

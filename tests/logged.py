@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 from ranker.audit.checking import read_records
 from ranker.audit.log import FOLDER
 from ranker.audit.segments import day_of
+from ranker.audit.tables.asking import Asking, ask
+from ranker.audit.tables.rotating import rotate
 from ranker.v1 import decision_pb2, log_pb2
 from ranker.v1 import rerank_pb2 as pb
 from tests import make
-from tests.serving import NOW_US, SUBJECTS, Served, put, request, served
+from tests.serving import NOW_US, SUBJECTS, Served, put, request, served, settled
 
 DAY_US = 86_400_000_000
 CLIP = "7071067549771292737"
@@ -39,6 +41,23 @@ def logging(folder: Path) -> Iterator[Served]:
         reserved = [pb.ReservedSlot(slot=1, id="ad")]
         app.rerank(request(["bare-0", "nobody"], slot_count=4, reserved=reserved))
         yield app
+
+
+@contextmanager
+def rotated(folder: Path) -> Iterator[Served]:
+    """Serve the same, with tables of it made while it serves."""
+    with logging(folder) as app:
+        settled(app.server.log)
+        app.server.sealer.seal()
+        rotate(folder)
+        yield app
+
+
+def told(data_dir: Path, question: str, value: str = "", **fields: Any) -> list[dict[str, Any]]:
+    """Ask, and return rows as dictionaries."""
+    answer = ask(data_dir, Asking(question, value, rows=10_000, **fields))
+    assert not answer.more
+    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
 
 
 class Decided(NamedTuple):

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -225,13 +226,27 @@ def shown(reply: pb.RerankResponse) -> list[str]:
     return [placement.id for placement in reply.decision.placements]
 
 
+def held_by(hold: threading.Event) -> Any:
+    """Return a solver that waits for an event, the product's otherwise."""
+
+    def held(program: Any, rounds: int) -> Any:
+        hold.wait(30)
+        return solve(program, rounds)
+
+    return held
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    until_s = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < until_s, "it never came to be"
+        time.sleep(0.01)
+
+
 def settled(log: DecisionLog) -> None:
     """Wait until all that was logged is on the disk, and no sync is under way."""
-    for _ in range(500):
-        if log.on_disk >= log.sequence:
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never got to the disk")
+    until(lambda: log.on_disk >= log.sequence)
 
 
 def tight_lipped(error: Any) -> Any:

@@ -18,7 +18,7 @@ from loadtests.process import Served, serving
 from loadtests.sender import Sent, flood, send
 from loadtests.slo import SHIPPED, SloError, breaches, read_slo
 from loadtests.traffic import EVENING, POLICIES, hours_of, traffic
-from tests.serving import request, served
+from tests.serving import held_by, request, served
 
 NOWHERE = Path("/nowhere")
 LOCUST = [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless"]
@@ -196,14 +196,7 @@ class slow_server:  # noqa: N801 -- used as a function
 
 def test_refusals_are_quick_while_all_threads_are_busy(tmp_path: Path) -> None:
     hold = threading.Event()
-
-    def slow(program: Any, rounds: int) -> Any:
-        from constraints.solve import solve
-
-        hold.wait(20)
-        return solve(program, rounds)
-
-    with served(tmp_path, solver=slow, calls_max=2, threads=2) as app:
+    with served(tmp_path, solver=held_by(hold), calls_max=2, threads=2) as app:
         held = [threading.Thread(target=app.rerank, args=(request(),)) for _ in range(2)]
         for one in held:
             one.start()

@@ -11,12 +11,12 @@ from typing import Any
 import grpc
 import pytest
 
+from loadtests.hostile import started
 from ranker.serving import pool
 from ranker.serving.server import EXPLAIN
 from ranker.v1 import explain_pb2
-from tests.serving import METHOD, SERVING, Fault, Served, fault_of, request, served
+from tests.serving import METHOD, SERVING, Fault, Served, fault_of, held_by, request, served, until
 
-ALONE = (("grpc.use_local_subchannel_pool", 1),)
 BY_TOKEN = """
 [identity.crowd]
 tokens = ["{crowd}"]
@@ -33,29 +33,9 @@ priority = "high"
 @contextmanager
 def begun(app: Served, count: int) -> Iterator[list[Any]]:
     """Begin calls whose message never comes."""
-    stop = threading.Event()
-
-    def nothing() -> Iterator[bytes]:
-        stop.wait()
-        yield from ()
-
-    with grpc.insecure_channel(app.server.address, ALONE) as channel:
-        call: Any = channel.stream_unary(METHOD)
-        calls = [call.future(nothing(), timeout=30) for _ in range(count)]
-        try:
-            until(lambda: len(app.server._pool._waiting) == min(count, pool.WAITING_MAX))
-            yield calls
-        finally:
-            stop.set()
-            for one in calls:
-                one.cancel()
-
-
-def until(holds: Any) -> None:
-    until_s = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < until_s, "it never came to be"
-        time.sleep(0.01)
+    with started(app.server.address, count) as calls:
+        until(lambda: len(app.server._pool._waiting) == min(count, pool.WAITING_MAX))
+        yield calls
 
 
 def test_calls_without_a_message_hold_up_nobody(tmp_path: Path) -> None:
@@ -100,11 +80,8 @@ def test_who_has_gone_is_not_decided_for(tmp_path: Path) -> None:
     hold, decided = threading.Event(), list[int]()
 
     def slow(program: Any, rounds: int) -> Any:
-        from constraints.solve import solve
-
         decided.append(rounds)
-        hold.wait(30)
-        return solve(program, rounds)
+        return held_by(hold)(program, rounds)
 
     data = request().SerializeToString()
     with served(tmp_path, solver=slow, threads=1) as app:
@@ -170,13 +147,6 @@ def test_explanations_hold_up_no_page_and_are_refused_when_many_wait(
 
 def test_who_is_over_its_quota_takes_no_place_of_others(tmp_path: Path) -> None:
     hold = threading.Event()
-
-    def slow(program: Any, rounds: int) -> Any:
-        from constraints.solve import solve
-
-        hold.wait(30)
-        return solve(program, rounds)
-
     tokens = {name: name * 10 for name in ("crowd", "feed")}
     tokens["feed"] *= 2
     digests = {n: hashlib.sha256(t.encode()).hexdigest() for n, t in tokens.items()}
@@ -185,7 +155,7 @@ def test_who_is_over_its_quota_takes_no_place_of_others(tmp_path: Path) -> None:
     data = request().SerializeToString()
     told = {name: (("authorization", f"Bearer {token}"),) for name, token in tokens.items()}
     with served(
-        tmp_path / "data", solver=slow, calls_max=32, threads=1, identities=identities
+        tmp_path / "data", solver=held_by(hold), calls_max=32, threads=1, identities=identities
     ) as app:
         call: Any = app.channel.unary_unary(METHOD)
         crowd = [call.future(data, timeout=60, metadata=told["crowd"]) for _ in range(60)]

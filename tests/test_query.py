@@ -1,64 +1,43 @@
 """Questions to the tables: answers are those of a plain recount, and SQL can do no harm."""
 
-import csv
-import io
 import json
 import subprocess
 import sys
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
-import grpc
-import pyarrow.parquet as pq
 import pytest
 
 from constraints.errors import GovernanceError, OverloadedError, RequestError, SettingsError
 from constraints.law import law_rows
-from ranker.audit.checkpoint import check_proof
 from ranker.audit.log import FOLDER
-from ranker.audit.records import Stored
 from ranker.audit.tables import answers
-from ranker.audit.tables.asking import Answer, Asking, ask
+from ranker.audit.tables.asking import Asking, ask
 from ranker.audit.tables.engine import opened
 from ranker.audit.tables.manifest import FOLDER as TABLES
 from ranker.audit.tables.manifest import Manifest
 from ranker.audit.tables.questions import QUESTIONS
 from ranker.audit.tables.rotating import rotate
-from ranker.v1 import decision_log_pb2, decision_log_pb2_grpc, log_pb2
 from ranker.v1 import decision_pb2 as out
 from tests.commands import spawn
-from tests.logged import CLIP, FORMULA, decisions, logging
-from tests.serving import Fault, Served, fault_of, settled, tight_lipped
+from tests.logged import CLIP, decisions, logging, rotated, told
+from tests.serving import Served
 
 NUMBER = "（京）网微剧审字（2025）第99000001号"
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Serve, and rotate while it serves."""
-    folder = tmp_path_factory.mktemp("query")
-    with logging(folder) as app:
-        settled(app.server.log)
-        app.server.sealer.seal()
-        rotate(folder)
+    with rotated(tmp_path_factory.mktemp("query")) as app:
         yield app
 
 
 @pytest.fixture(scope="module")
 def data_dir(app: Served) -> Path:
     return app.server.settings.data_dir
-
-
-def told(data_dir: Path, question: str, value: str = "", **fields: Any) -> list[dict[str, Any]]:
-    """Ask, and return rows as dictionaries."""
-    answer = ask(data_dir, Asking(question, value, rows=10_000, **fields))
-    assert not answer.more
-    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
 
 
 def filled(data_dir: Path) -> Iterator[tuple[Any, Any]]:
@@ -310,26 +289,6 @@ def test_what_cannot_be_asked_is_said(
     assert caught.value.field == field
 
 
-def test_sql_of_any_type_is_answered_in_every_form(data_dir: Path, tmp_path: Path) -> None:
-    sql = (
-        "SELECT 1 AS a, 2 AS a, 170141183460469231731687303715884105727 AS large,"
-        " 'nan'::DOUBLE AS n,"
-        " DATE '2026-11-24' AS day, [1, NULL] AS list, 1.5::DECIMAL(9,2) AS money, NULL AS none,"
-        " TIMESTAMP '2026-11-24 12:00:00' AS at, 9007199254740993 AS exact, true AS yes,"
-        " 18446744073709551615::UBIGINT AS unsigned"
-    )
-    answer = ask(data_dir, Asking(sql=sql))
-    (row,) = answer.rows
-    assert row[2:6] == ["170141183460469231731687303715884105727", None, "2026-11-24", "[1, None]"]
-    assert row[6:] == [1.5, None, "2026-11-24 12:00:00", 2**53 + 1, True, "18446744073709551615"]
-    for form in ("csv", "xlsx", "parquet", "json"):
-        answers.write(answer, form, tmp_path / f"a.{form}", "zh")
-    assert list(pq.read_table(tmp_path / "a.parquet").to_pylist()[0].values()) == row
-    with zipfile.ZipFile(tmp_path / "a.xlsx") as parts:
-        cells = _cells(parts.read("xl/worksheets/sheet1.xml"))[1]
-    assert ("inlineStr", str(2**53 + 1)) in cells
-
-
 def test_values_are_values_and_never_sql(data_dir: Path) -> None:
     for name, question in QUESTIONS.items():
         if question.value is not None:
@@ -340,65 +299,6 @@ def test_values_are_values_and_never_sql(data_dir: Path) -> None:
 def test_without_tables_it_is_said(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no tables yet; run `slotwarden audit rotate`"):
         ask(tmp_path, Asking("days"))
-
-
-def _cells(sheet: bytes) -> list[list[tuple[str, str]]]:
-    """Read a worksheet: type and text of each cell."""
-    space = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-    rows = []
-    for row in ET.fromstring(sheet).iter(f"{space}row"):
-        cells = list(row.iter(f"{space}c"))
-        assert not list(row.iter(f"{space}f")), "a formula"
-        rows.append([(c.get("t", "n"), "".join(c.itertext())) for c in cells])
-    return rows
-
-
-def test_a_workbook_keeps_long_ids_and_runs_no_formula(data_dir: Path, tmp_path: Path) -> None:
-    book = tmp_path / "first.xlsx"
-    done = spawn("audit", "query", "first-screen", "--out", book, "--data-dir", data_dir)
-    assert done.code == 0, done.err
-    with zipfile.ZipFile(book) as parts:
-        rows = _cells(parts.read("xl/worksheets/sheet1.xml"))
-        reach = _cells(parts.read("xl/worksheets/sheet2.xml"))
-    headings = [text for _, text in rows[0]]
-    assert headings[:4] == ["页面", "候选编号", "片名", "类别"]
-    assert "截至日志第" in reach[0][0][1]
-    at = headings.index("候选编号")
-    assert ("inlineStr", CLIP) in [row[at] for row in rows]
-    assert ("inlineStr", FORMULA) in [row[at + 1] for row in rows]
-    counts = headings.index("出现次数")
-    assert {row[counts][0] for row in rows[1:]} == {"n"}
-
-
-def test_csv_opens_in_a_spreadsheet_and_runs_no_formula(data_dir: Path) -> None:
-    where = ("--data-dir", data_dir, "--format", "csv", "--lang", "en")
-    done = spawn("audit", "query", "first-screen", *where)
-    assert done.out.startswith("\ufeff")
-    assert "signed at this moment" in done.err
-    rows = list(csv.DictReader(io.StringIO(done.out.removeprefix("\ufeff"))))
-    assert CLIP in {row["candidate"] for row in rows}
-    assert f"'{FORMULA}" in {row["title"] for row in rows}
-    assert not any(cell[:1] in "=+-@" and cell for row in rows for cell in row.values())
-    lines = done.out.splitlines()
-    assert any(f'"{CLIP}"' in line for line in lines), "text stands in quotes"
-
-
-@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
-def test_a_text_that_is_a_formula_is_made_harmless(start: str) -> None:
-    answer = Answer({"title": "text", "times": "int"}, [[start, -1]], False, 1, 0, 1, 0)
-    raw = answers.as_csv(answer, "en").decode("utf-8-sig")
-    (row,) = list(csv.reader(io.StringIO(raw, newline="")))[1:]
-    assert row == [f"'{start}", "-1"]
-
-
-def test_parquet_and_json_hold_the_answer_as_it_is(data_dir: Path, tmp_path: Path) -> None:
-    rows = told(data_dir, "first-screen")
-    for name in ("a.parquet", "a.json"):
-        path = tmp_path / name
-        where = ("--data-dir", data_dir, "--limit", "10000", "--out", path)
-        assert spawn("audit", "query", "first-screen", *where).code == 0
-    assert pq.read_table(tmp_path / "a.parquet").to_pylist() == rows
-    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["rows"] == rows
 
 
 def test_the_command_shows_a_table_and_how_far_it_reaches(data_dir: Path, app: Served) -> None:
@@ -415,87 +315,6 @@ def test_the_command_shows_a_table_and_how_far_it_reaches(data_dir: Path, app: S
     assert json.loads(sql.out)["rows"] == [{"x": 7}]
     fault = spawn("audit", "query", "days", "--format", "xlsx", "--data-dir", data_dir).fault()
     assert fault == "--out: xlsx needs a file"
-
-
-@pytest.fixture(scope="module")
-def stub(app: Served) -> Any:
-    return decision_log_pb2_grpc.DecisionLogServiceStub(app.channel)  # type: ignore[no-untyped-call]
-
-
-def refused(call: Any) -> Fault:
-    with pytest.raises(grpc.RpcError) as caught:
-        call()
-    return fault_of(tight_lipped(caught.value))
-
-
-def test_the_service_returns_a_record_with_its_proof(
-    app: Served, stub: Any, data_dir: Path
-) -> None:
-    one = decisions(data_dir)[5]
-    by_id = stub.Get(decision_log_pb2.GetRequest(decision_id=one.id), timeout=20)
-    by_number = stub.Get(decision_log_pb2.GetRequest(sequence=one.sequence), timeout=20)
-    assert by_id == by_number
-    envelope = log_pb2.Envelope.FromString(by_id.envelope)
-    assert (envelope.decision_id, envelope.sequence) == (one.id, one.sequence)
-    key = app.server.sealer.signer.verifier_key
-    assert check_proof(by_id.proof, by_id.envelope, key).size >= one.sequence
-    body = log_pb2.DecisionBody.FromString(by_id.body)
-    assert out.Decision.FromString(body.decision) == one.message
-
-
-def test_the_service_finds_what_the_index_does_not_know_yet(app: Served, stub: Any) -> None:
-    sequence = app.server.log.control("policy", "a", "b")
-    found = stub.Get(decision_log_pb2.GetRequest(sequence=sequence), timeout=20)
-    stored = Stored(log_pb2.Envelope.FromString(found.envelope), found.envelope, found.body)
-    assert (stored.envelope.action, found.proof) == ("policy", "")
-    asked = decision_log_pb2.GetRequest(decision_id="nobody")
-    missing = refused(lambda: stub.Get(asked, timeout=20))
-    assert missing == Fault("NOT_FOUND", "NO_SUCH_RECORD", "decision_id")
-    nothing = refused(lambda: stub.Get(decision_log_pb2.GetRequest(), timeout=20))
-    assert nothing == Fault("INVALID_ARGUMENT", "REQUEST_INVALID", "record")
-
-
-def test_the_service_answers_a_question(stub: Any, data_dir: Path) -> None:
-    asked = decision_log_pb2.QueryRequest(question="first-screen", from_day="2026-11-25")
-    found = stub.Query(asked, timeout=20)
-    rows = told(data_dir, "first-screen", begin=date(2026, 11, 25))
-    assert [column.name for column in found.columns] == list(rows[0])
-    assert [list(row.cells) for row in found.rows] == [
-        ["" if cell is None else str(cell) for cell in row.values()] for row in rows
-    ]
-    assert found.signed_count >= found.last_sequence > 0
-    asked.row_count_max = 2
-    few = stub.Query(asked, timeout=20)
-    assert (len(few.rows), few.more) == (2, True)
-
-
-@pytest.mark.parametrize(
-    ("fields", "field"),
-    [
-        ({"question": "nothing"}, "question"),
-        ({"question": ""}, "question"),
-        ({"question": "title"}, "value"),
-        ({"question": "days", "from_day": "yesterday"}, "from_day"),
-        ({"question": "days", "row_count_max": 10_001}, "row_count_max"),
-    ],
-)
-def test_the_service_names_the_field_at_fault(stub: Any, fields: Any, field: str) -> None:
-    asked = decision_log_pb2.QueryRequest(**fields)
-    assert refused(lambda: stub.Query(asked, timeout=20)) == Fault(
-        "INVALID_ARGUMENT", "REQUEST_INVALID", field
-    )
-
-
-def test_a_second_question_at_once_is_refused_and_pages_are_decided_meanwhile(
-    app: Served, stub: Any
-) -> None:
-    from tests.serving import request
-
-    asked = decision_log_pb2.QueryRequest(question="first-screen")
-    calls = [stub.Query.future(asked, timeout=20) for _ in range(3)]
-    assert app.rerank(request(slot_count=2)).decision_id
-    codes = Counter(call.code() for call in calls)
-    assert codes == {grpc.StatusCode.OK: 1, grpc.StatusCode.RESOURCE_EXHAUSTED: 2}
 
 
 HEAVY = ("duckdb", "pyarrow", "pandas", "xlsxwriter")

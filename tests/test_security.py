@@ -21,7 +21,17 @@ from ranker.telemetry import BEHIND
 from ranker.v1 import decision_log_pb2, explain_pb2, exposure_pb2
 from ranker.v1 import rerank_pb2 as pb
 from tests.certificates import Authority, Issued
-from tests.serving import METHOD, SERVING, Served, fault_of, request, served, tight_lipped
+from tests.serving import (
+    METHOD,
+    SERVING,
+    Served,
+    fault_of,
+    held_by,
+    request,
+    served,
+    tight_lipped,
+    until,
+)
 
 TOKEN = "t" * 40
 LOW = "l" * 40
@@ -218,16 +228,10 @@ def test_a_token_is_an_identity_with_a_quota_and_is_told_when_to_come_back(app: 
 
 
 def test_calls_of_low_priority_are_refused_first(tmp_path: Path) -> None:
-    from constraints.solve import solve
 
     go = threading.Event()
-
-    def slow(program: Any, rounds: int) -> Any:
-        go.wait(10)
-        return solve(program, rounds)
-
     with (
-        secured(tmp_path, solver=slow, calls_max=8, threads=6) as app,
+        secured(tmp_path, solver=held_by(go), calls_max=8, threads=6) as app,
         connected(app, FEED) as feed,
         connected(app, OURS.issue("any.example.cn")) as lowly,
     ):
@@ -301,12 +305,12 @@ def test_identities_change_while_the_server_runs_and_a_bad_file_changes_nothing(
     with secured(tmp_path, poll_s=0.05) as app, connected(app, FEED) as channel:
         rerank(channel)
         written(tmp_path, identities=IDENTITIES.replace('"Rerank", "Report"', '"Report"').encode())
-        _until(lambda: _denied(channel))
+        until(lambda: _denied(channel))
         written(tmp_path, identities=b"[identity.feed]\nmethods = 3")
         time.sleep(0.3)
         assert _denied(channel), "the last good ones stay"
         written(tmp_path, identities=IDENTITIES.encode())
-        _until(lambda: not _denied(channel))
+        until(lambda: not _denied(channel))
 
 
 def _denied(channel: grpc.Channel) -> bool:
@@ -315,13 +319,6 @@ def _denied(channel: grpc.Channel) -> bool:
     except grpc.RpcError as error:
         return bool(error.code() == grpc.StatusCode.PERMISSION_DENIED)
     return False
-
-
-def _until(holds: Any) -> None:
-    until_s = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < until_s
-        time.sleep(0.05)
 
 
 def test_without_identities_the_log_is_for_callers_on_this_machine(tmp_path: Path) -> None:

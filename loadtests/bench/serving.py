@@ -1,9 +1,8 @@
 """A whole Rerank over the wire against an echo of the same messages, in one run, calls in turn.
 
-`python -m loadtests.bench.serving [--laps N] [--json]`: the echo has the options and the number of
-threads of the server, parses the same request, and answers bytes of equal size: what gRPC costs
-here at all. Its threads are gRPC's own, those of a second echo the product's. The first also
-answers on a stream that stays open: what calls would save if the product had one.
+`python -m loadtests.bench.serving [--laps N] [--json]`: the echo has the server's own threads and
+options, parses the same request, and answers bytes of equal size: what gRPC costs here at all. It
+also answers on a stream that stays open: what calls would save if the product had one.
 """
 
 import argparse
@@ -44,12 +43,11 @@ WARM: Final = 150
 HANDS: Final = 8  # callers at once, to learn the capacity
 LAP_S: Final = 3.0
 SHARE: Final = 0.6  # of the capacity, for the ratio of the log
-Kind = Literal["echo", "own echo", "fast", "default", "unlogged"]
+Kind = Literal["echo", "fast", "default", "unlogged"]
 BARS: Final[dict[Kind, float]] = {"fast": 2.0, "default": 3.0}
 P99_BARS: Final[dict[Kind, float | None]] = {"fast": None, "default": 3.0}
 TO_ECHO: Final = "{}, × echo's {}"
-KINDS: Final[tuple[Kind, ...]] = ("echo", "own echo", "fast", "default", "unlogged")
-RATED: Final[tuple[Kind, ...]] = ("echo", "fast", "default", "unlogged")
+KINDS: Final[tuple[Kind, ...]] = ("echo", "fast", "default", "unlogged")
 
 
 class Target(NamedTuple):
@@ -87,7 +85,7 @@ def main(words: list[str] | None = None) -> int:
         pages = [titles.request(rng, _some(rng, ids), SLOTS) for _ in range(PAGES)]
         targets: dict[Kind, Target] = {}
         size = 0
-        for worker, kind in enumerate(reversed(KINDS)):  # echoes last: they need a reply's size
+        for worker, kind in enumerate(reversed(KINDS)):  # the echo last: it needs a reply's size
             targets[kind] = stack.enter_context(_served(data_dir, kind, worker, size))
             size = len(targets[kind].call(pages[0], timeout=30))
         figures = [*_in_turn(targets, pages, asked.laps)]
@@ -145,10 +143,7 @@ def _serve(pipe: Connection, data_dir: Path, kind: Kind, worker: int, size: int)
         metrics_port=metrics if kind == "default" else 0,
         certify_share=0.0,
     )
-    if kind in ("echo", "own echo"):
-        port, stop = echo(settings, size, own=kind == "own echo")
-    else:
-        port, stop = _rerank(settings, kind)
+    port, stop = echo(settings, size) if kind == "echo" else _rerank(settings, kind)
     try:
         pipe.send((port, metrics))
         pipe.recv()
@@ -177,8 +172,8 @@ class _Nowhere:
         return self.sequence
 
 
-def echo(settings: Settings, size: int, *, own: bool = False) -> tuple[int, Callable[[], Any]]:
-    """Answer canned bytes, with the server's options, and its own threads too if so asked."""
+def echo(settings: Settings, size: int) -> tuple[int, Callable[[], Any]]:
+    """Answer canned bytes, behind the server's own threads and options."""
     canned = b"x" * size
 
     def answer(data: bytes, context: grpc.ServicerContext) -> bytes:
@@ -190,8 +185,7 @@ def echo(settings: Settings, size: int, *, own: bool = False) -> tuple[int, Call
             pb.RerankRequest.FromString(data)
             yield canned
 
-    stock = ThreadPoolExecutor(settings.threads)
-    pool = Pool(settings.threads, settings.calls_max, lambda *_: "high") if own else stock
+    pool = Pool(settings.threads, settings.calls_max, lambda *_: "high")
     server = grpc.server(pool, options=options(settings))
     one: Any = grpc.unary_unary_rpc_method_handler(answer)
     many: Any = grpc.stream_stream_rpc_method_handler(answer_each)
@@ -236,7 +230,6 @@ def _in_turn(targets: dict[Kind, Target], pages: list[bytes], laps: int) -> Iter
     p99 = {kind: float(np.percentile(values, 99)) for kind, values in spent.items()}
     yield Figure("echo, p50", p50["echo"], "ms")
     yield Figure("echo, p99", p99["echo"], "ms")
-    yield Figure("echo on the product's threads, p50", p50["own echo"], "ms")
     for kind, bar in BARS.items():
         yield Figure(f"{kind}, p50", p50[kind], "ms")
         ratio = p50[kind] / p50["echo"]
@@ -273,7 +266,7 @@ def _streamed(
 def _capacity(targets: dict[Kind, Target], pages: list[bytes]) -> Iterator[Figure]:
     """Learn how many calls a second a core answers, and what the log costs at a part of it."""
     rates = {}
-    for kind in RATED:
+    for kind in KINDS:
         target = targets[kind]
         cpu_s, begun_s = target.cpu_s(), time.perf_counter()
         count = _flood(target, pages)
