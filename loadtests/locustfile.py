@@ -12,6 +12,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any, Final
 
+import gevent
 import grpc
 import grpc.experimental.gevent as grpc_gevent
 from locust import User, events, tag, task
@@ -26,6 +27,9 @@ from loadtests.traffic import DATA, FOLLOWING, Traffic, below, traffic
 from ranker.v1.rerank_pb2 import RerankResponse
 
 grpc_gevent.init_gevent()  # before any channel
+# gevent listens for the end of children from the first it watches on, and so never hears of one
+# that ends while that is put up: a judge that fails at once would be waited for till JUDGE_S_MAX.
+gevent.get_hub().loop.install_sigchld()
 
 KIND: Final = "gRPC"
 JUDGE_S_MAX: Final = 3_600.0  # LIMIT: of all judging; what was not judged by then was not lawful
