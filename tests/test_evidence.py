@@ -17,7 +17,14 @@ from constraints.errors import SettingsError
 from ranker.audit import segments
 from ranker.audit.bundle import Prover, write_bundle
 from ranker.audit.checking import check, read_records
-from ranker.audit.checkpoint import Checkpoint, Signer, check_proof, public_key, verified
+from ranker.audit.checkpoint import (
+    CHECKPOINT,
+    Checkpoint,
+    Signer,
+    check_proof,
+    public_key,
+    verified,
+)
 from ranker.audit.frames import Segment
 from ranker.audit.log import FOLDER, DecisionLog
 from ranker.audit.records import record
@@ -25,7 +32,7 @@ from ranker.audit.sealing import TREE, Sealer
 from ranker.audit.standalone import verify as standalone
 from ranker.v1 import log_pb2
 from tests.commands import spawn
-from tests.serving import request, served
+from tests.serving import request, served, settled
 
 
 def _sealed(folder: Path, count: int, *, seal: bool = True) -> str:
@@ -101,6 +108,40 @@ def test_the_log_goes_on_signing_after_a_restart_and_what_was_not_signed_before(
     assert (found.signed, found.faults) == (310, ())
     assert Prover(folder).checkpoint.size == 310
     assert old.size == 300
+
+
+def test_what_is_not_on_the_disk_yet_is_not_signed_after_a_failed_signature_either(
+    tmp_path: Path,
+) -> None:
+    log = DecisionLog(tmp_path)
+    sealer = Sealer(log, tmp_path)
+    blocking = log.folder / CHECKPOINT
+
+    def appended(count: int) -> None:
+        for _ in range(count):
+            log.append(record(log_pb2.RECORD_KIND_HEARTBEAT, 1, b"told"))
+
+    try:
+        for lap in range(5):
+            appended(1)
+            settled(log)  # the next sync is some time away
+            appended(lap + 1)
+            blocking.unlink(missing_ok=True)
+            blocking.mkdir()
+            with pytest.raises(OSError, match="director"):
+                sealer.seal()
+            blocking.rmdir()
+            sealer.seal()
+            assert sealer.size <= log.on_disk
+            appended(1)
+            sealer.seal()
+            assert sealer.size <= log.on_disk
+            settled(log)
+            sealer.seal()
+            assert sealer.size == log.sequence
+            assert check(log.folder).faults == ()
+    finally:
+        log.close()
 
 
 def test_a_tree_that_was_lost_is_made_anew_and_says_the_same(folder: Path) -> None:

@@ -68,7 +68,7 @@ class DecisionLog:
             os.close(self._lock_file)
             raise
         self.on_disk = self.sequence
-        self._leaves: deque[bytes] | None = None  # of records after `_taken`, if anybody asks
+        self._leaves: deque[bytes] | None = None  # of records behind `_taken`, if anybody asks
         self._taken = self.sequence
         self._syncer = threading.Thread(target=self._sync_behind, name="log-sync", daemon=True)
         self._syncer.start()
@@ -88,6 +88,7 @@ class DecisionLog:
             self._ends_us = segments.day_of(found.header.created_us)[1]
             if path.suffix == segments.SUFFIX and found.damaged_at < 0:
                 self._writer = segments.Writer(path)
+                self._writer.sync()  # whoever wrote it may have been killed before
             break  # one that was changed is left as it is
         self.origin = f"slotwarden/{uuid.UUID(bytes=self._log_id)}"
         if self._writer is None:
@@ -223,17 +224,26 @@ class DecisionLog:
     def take_leaves(self) -> list[bytes]:
         """Return the hashes of the records that are on the disk and were not taken before."""
         with self._lock:
-            if self._leaves is None:
-                return []
-            count = self.on_disk - self._taken
-            self._taken += count
-            return [self._leaves.popleft() for _ in range(count)]
+            return self._take()
 
     def keep_leaves(self) -> int:
-        """Keep the hashes of records from now on, for `take_leaves`; return the last number."""
+        """Keep the hashes of records for `take_leaves`, beginning behind those on the disk.
+
+        Returns:
+            The last number it will not return.
+        """
         with self._lock:
-            self._leaves, self._taken = deque(), self.sequence
-            return self.sequence
+            if self._leaves is None:
+                self._leaves, self._taken = deque(), self.sequence
+            self._take()
+            return self._taken
+
+    def _take(self) -> list[bytes]:
+        if self._leaves is None:
+            return []
+        taken = [self._leaves.popleft() for _ in range(self.on_disk - self._taken)]
+        self._taken += len(taken)
+        return taken
 
     def probe(self) -> None:
         """Learn whether a log that failed would take a record of that size again; leave none."""
