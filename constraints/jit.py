@@ -7,8 +7,8 @@ same, as from the read-only image of a container; what it lacks is compiled for 
 """
 
 import hashlib
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,23 +65,46 @@ def _handed_on(kind: Any, array: Any, context: Any) -> Any:
     """Hand an array to Python with its type held ready: numba asks Python for it at every array."""
     consts, api = context.env_manager, context.pyapi
     held = consts.read_const(consts.add_const(kind.box_type))
-    api.unserialize = lambda _: held
-    try:
+    with _reading(api, lambda _: held):
         return boxing.box_array(kind, array, context)
+
+
+def _named(kind: Any, values: Any, context: Any) -> Any:
+    """Hand a named tuple to Python, likewise."""
+    consts, api = context.env_manager, context.pyapi
+    held = consts.read_const(consts.add_const(kind.instance_class))
+
+    def owned(_: Any) -> Any:
+        api.incref(held)
+        return held
+
+    with _reading(api, owned):  # its class comes first: what it holds reads in its own way
+        return boxing.box_namedtuple(kind, values, context)
+
+
+@contextmanager
+def _reading(api: Any, unserialize: Callable[[Any], Any]) -> Iterator[None]:
+    """Have constants read in another way."""
+    api.unserialize = unserialize
+    try:
+        yield
     finally:
-        del api.unserialize
+        vars(api).pop("unserialize", None)
 
 
 def _in_our_way(compile_core: Callable[..., Any]) -> Callable[..., Any]:
     """Compile as above, all within and nothing else; numba compiles one function at a time."""
 
     def compiled(*told: Any) -> Any:
-        before = _ARRAYS.fix_integer_index, _BOXERS[types.Array]
-        _ARRAYS.fix_integer_index, _BOXERS[types.Array] = _as_it_is, _handed_on
+        before = _ARRAYS.fix_integer_index, dict(_BOXERS)
+        _ARRAYS.fix_integer_index = _as_it_is
+        _BOXERS.update(dict.fromkeys((types.NamedTuple, types.NamedUniTuple), _named))
+        _BOXERS[types.Array] = _handed_on
         try:
             return compile_core(*told)
         finally:
-            _ARRAYS.fix_integer_index, _BOXERS[types.Array] = before
+            _ARRAYS.fix_integer_index = before[0]
+            _BOXERS.update(before[1])
 
     return compiled
 

@@ -44,18 +44,17 @@ def gather(
     for family in range(len(t.labels)):
         column = t.labels[family]
         base[family + 1] = base[family] + (1 if column < 0 else counts[column])
-    keys, key_start = _keys_of(classes, own, base, t)
-    number, group_label, group_family, occupied, members = _groups(
+    keys, key_start = _keys_of(classes, own, labels, base, t)
+    number, group_label, group_family, occupied = _groups(
         keys, class_of[standing_rows], others, standing_at, base, t
     )
     _named(group_label, group_family, names, t)
-    start, group_of = np.zeros(count + 1, np.int32), np.empty(members, np.int32)
+    start, group_of = np.zeros(count + 1, np.int32), np.empty(len(keys), np.int32)
     found = 0
     for one in range(count):
         for at in range(key_start[one], key_start[one + 1]):
-            if number[keys[at]] >= 0:
-                group_of[found] = number[keys[at]]
-                found += 1
+            group_of[found] = number[keys[at]]
+            found += group_of[found] >= 0  # without a branch: see `_keys_of`
         start[one + 1] = found
     span_start, span = _spans(group_family, t)
     return Gathered(
@@ -66,7 +65,7 @@ def gather(
         eligible,
         tier,
         start,
-        group_of,
+        group_of[:found],
         group_label,
         group_family,
         occupied,
@@ -262,28 +261,35 @@ def label_at(labels, column, one, place):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _keys_of(classes, labels, base, t):  # type: ignore[no-untyped-def]
+def _keys_of(classes, copied, labels, base, t):  # type: ignore[no-untyped-def]
     """List the keys under which each candidate is counted, and where those of each begin.
 
-    The key of a label of a family is its place among the labels of all families; see `base`.
+    The key of a label of a family is its place among the labels of all families; see `base`. Every
+    place for a label is written and kept or written over: how many a candidate has, no processor
+    guesses.
     """
     most = 0
     for one in range(len(classes)):
         most += t.family_start[classes[one] + 1] - t.family_start[classes[one]]
-    keys = np.empty(most * max(labels.shape[2] - 1, 1), np.int32)
+    wide = np.ones(len(labels), np.int64)
+    for column in range(len(labels)):
+        wide[column] = labels[column].shape[1]
+    keys = np.empty(most * max(copied.shape[2] - 1, 1), np.int32)
     start, count = np.empty(len(classes) + 1, np.int32), 0
     start[0] = 0
     for one in range(len(classes)):
         of = classes[one]
         for entry in range(t.family_start[of], t.family_start[of + 1]):
             family = t.family[entry]
-            place = 0
-            label = label_at(labels, t.labels[family], one, place)
-            while label >= 0:
-                keys[count] = base[family] + label
+            column = t.labels[family]
+            if column < 0:
+                keys[count] = base[family]
                 count += 1
-                place += 1
-                label = label_at(labels, t.labels[family], one, place)
+                continue
+            for place in range(wide[column]):
+                label = max(copied[column, one, place], 0)
+                keys[count] = base[family] + label
+                count += (label > 0) | (place == 0)
         start[one + 1] = count
     return keys[:count], start
 
@@ -294,7 +300,7 @@ def _groups(keys, standing, standing_labels, standing_at, base, t):  # type: ign
 
     Returns:
         Number of each label of each family, -1 for none; label, family and occupied positions of
-        each group; and how many members all of them have.
+        each group.
     """
     many = base[len(t.labels)]
     size = np.zeros(many, np.int32)
@@ -305,13 +311,12 @@ def _groups(keys, standing, standing_labels, standing_at, base, t):  # type: ign
         bit = ONE << np.uint64(t.tail_count + standing_at[one])
         _mark(taken, bit, one, standing[one], standing_labels, base, t)
     number = np.full(many, -1, np.int32)
-    groups, members = 0, 0
+    groups = 0
     for family in range(len(t.labels)):
         for key in range(base[family], base[family + 1]):
             if size[key] > 0 and size[key] + popcount(taken[key]) > t.fewest[family]:
                 number[key] = groups
                 groups += 1
-                members += size[key]
     group_label = np.empty(groups, np.int32)
     group_family = np.empty(groups, np.int32)
     occupied = np.empty(groups, np.uint64)
@@ -322,7 +327,7 @@ def _groups(keys, standing, standing_labels, standing_at, base, t):  # type: ign
                 group_label[group] = key - base[family]
                 group_family[group] = family
                 occupied[group] = taken[key]
-    return number, group_label, group_family, occupied, members
+    return number, group_label, group_family, occupied
 
 
 @inline

@@ -217,15 +217,15 @@ def serve_echo(pipe: Connection, core: int, size: int) -> None:
 
 
 def _in_turn(targets: dict[Kind, Target], pages: list[bytes], laps: int) -> Iterator[Figure]:
-    """Call all in turn, one caller, and compare their times."""
-    spent: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
+    """Call those that are compared in turn, one caller, and compare their times."""
+    spent: dict[Kind, list[float]] = {"echo": [], **{kind: [] for kind in BARS}}
     quiet = not sys.stderr.isatty()
     for lap in track(range(-WARM, laps), "in turn", transient=True, disable=quiet):
-        for kind in KINDS:
+        for kind, values in spent.items():
             begun = time.perf_counter()
             targets[kind].call(pages[lap % PAGES], timeout=30)
             if lap >= 0:
-                spent[kind].append((time.perf_counter() - begun) * 1_000)
+                values.append((time.perf_counter() - begun) * 1_000)
     p50 = {kind: float(np.median(values)) for kind, values in spent.items()}
     p99 = {kind: float(np.percentile(values, 99)) for kind, values in spent.items()}
     yield Figure("echo, p50", p50["echo"], "ms")
