@@ -128,6 +128,8 @@ def refresh(p, board, group):  # type: ignore[no-untyped-def]
     """Work out anew where one more of a group would break something."""
     words = board.words
     hard, soft = _full(p, group, words[TAKEN, group])
+    if not (hard | soft | words[HARDLY, group] | words[SOFTLY, group]):
+        return  # most often it was not full, and is not
     words[HARDLY, group] = hard
     words[SOFTLY, group] = soft
     if group < p.broad:
@@ -141,7 +143,7 @@ def refresh(p, board, group):  # type: ignore[no-untyped-def]
 def _full(p, group, taken):  # type: ignore[no-untyped-def]
     """Return the positions where one more of a group would break something hard, and soft."""
     hard, soft = ZERO, ZERO
-    if taken == ZERO and p.most_least[group] > 0:
+    if popcount(taken) < p.most_least[group]:
         return hard, soft
     for span in range(p.span_start[group], p.span_start[group + 1]):
         if p.most[span] < UNCAPPED:
