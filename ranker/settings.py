@@ -37,6 +37,8 @@ class Settings(BaseSettings):
         threads: calls decided at the same time; kernels run beside Python, so two use a processor
             well, and more only hold up refusals.
         calls_max: LIMIT of calls running or waiting; more are refused at once.
+        connections_max: LIMIT of connections to a worker; one more is closed at once. Each is an
+            open file, and a machine allows so many (`ulimit -Hn`).
         metrics_port: Prometheus endpoint on the same host; 0 for none.
         reflection: answer gRPC reflection (grpcurl, grpcui).
         channelz: answer gRPC's questions about its own channels, for debugging; on a loopback host
@@ -110,6 +112,7 @@ class Settings(BaseSettings):
     identities: Path | None = None
     threads: Annotated[int, Field(ge=1, le=64)] = 2
     calls_max: Annotated[int, Field(ge=1, le=10_000)] = 128
+    connections_max: Annotated[int, Field(ge=1, le=1_000_000)] = 4_096
     metrics_port: Port = 0
     reflection: bool = True
     channelz: bool = False

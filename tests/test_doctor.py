@@ -1,6 +1,7 @@
 """`slotwarden doctor` finds what would keep a server from serving."""
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def test_a_healthy_server_is_found_healthy(folder: Path) -> None:
     done, found = looked(folder)
     assert (done.code, done.err) == (0, "")
     assert "GB free" in found.pop("disk")[1], "how much is the machine's affair"
+    assert "4096 connections" in found.pop("open files")[1], "likewise"
     assert {state for state, _ in found.values()} == {"ok"}
     assert "4 records" in found["decision log"][1]
     assert "4 signed" in found["decision log"][1]
@@ -53,6 +55,17 @@ def test_each_fault_is_named(folder: Path, tmp_path: Path) -> None:
     _, found = looked(folder)
     assert found["decision log"][0] == "fail"
     assert "are signed and" in found["decision log"][1]
+
+
+def test_connections_that_could_take_all_files_are_told(folder: Path) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY or most > 1_000_000:
+        pytest.skip("this machine allows more open files than there may be connections")
+    done, found = looked(folder, SLOTWARDEN_CONNECTIONS_MAX=str(most))
+    assert done.code == 0
+    assert found["open files"][0] == "warn"
+    assert f"{most} connections" in found["open files"][1]
+    assert looked(folder, SLOTWARDEN_CONNECTIONS_MAX="1")[1]["open files"][0] == "ok"
 
 
 def test_a_new_machine_is_told_what_is_missing(tmp_path: Path) -> None:

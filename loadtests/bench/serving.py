@@ -29,7 +29,8 @@ from rich.progress import track
 from loadtests.bench import titles
 from loadtests.bench.figures import Figure, show
 from ranker.serving.pool import Pool
-from ranker.serving.server import SERVICE, Server, options
+from ranker.serving.server import SERVICE, Server
+from ranker.serving.wire_limits import options
 from ranker.settings import Settings
 from ranker.telemetry import STAGES
 from ranker.v1 import rerank_pb2 as pb

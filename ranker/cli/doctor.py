@@ -34,6 +34,7 @@ from ranker.facts.store import FactStore
 from ranker.policies.folder import PolicyFolder
 from ranker.serving.identities import Gate
 from ranker.serving.tls import Certificates
+from ranker.serving.wire_limits import FILES_BESIDE, files_short
 from ranker.settings import Settings
 
 FREE_MIN: Final = 5 << 30  # bytes below which the disk is soon full: a warning
@@ -88,6 +89,7 @@ def _checked(settings: Settings) -> Iterator[Finding]:
         ("身份", "identities", _identities),
         ("内核", "kernels", _kernels),
         ("磁盘", "disk", _disk),
+        ("文件数", "open files", _files),
         ("可选组件", "extras", _extras),
     )
     for zh, en, check in checks:
@@ -167,6 +169,14 @@ def _disk(settings: Settings) -> tuple[State, str]:
     folder = settings.data_dir if settings.data_dir.exists() else Path()
     free = shutil.disk_usage(folder).free
     return ("ok" if free >= FREE_MIN else "warn"), f"{free / 1e9:,.1f} GB free"
+
+
+def _files(settings: Settings) -> tuple[State, str]:
+    most, connections = files_short(settings), settings.connections_max
+    if most:
+        needed = f"{connections} connections (CONNECTIONS_MAX) and {FILES_BESIDE} others"
+        return "warn", f"`ulimit -Hn` is {most}, too few for {needed}: clients could stop the log"
+    return "ok", f"enough for {connections} connections"
 
 
 def _extras(settings: Settings) -> tuple[State, str]:

@@ -35,6 +35,7 @@ from ranker.serving.state import State
 from ranker.serving.status import SERVER_US, to_status
 from ranker.serving.tls import Certificates
 from ranker.serving.warming import warm_up
+from ranker.serving.wire_limits import allow_files, options
 from ranker.settings import Settings
 from ranker.telemetry import (
     BEHIND,
@@ -60,14 +61,7 @@ _COUNTED: Final = ("Rerank", "FallbackSlate")  # calls that the books balance
 _OPEN_MAX: Final = 8_192  # LIMIT: calls and streams open; each kind has a lesser one of its own
 _EXPLAIN_MAX: Final = 8  # LIMIT: explanations under way or waiting; one takes seconds
 _ANSWER_MAX: Final = 16  # LIMIT: questions to the log; one is answered at a time
-_WIRE_BYTES: Final = (2 << 20, 8 << 20)
-"""LIMIT: four times what a request may have, but within these; gRPC refuses what is larger."""
 _CLOSE_S: Final = 5.0  # waited for threads at the end
-_OPTIONS: Final = (
-    ("grpc.max_metadata_size", 16_384),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
-)
 
 # Streams that callers may leave open wait on threads of their own, never on one that decides pages.
 # The health service's other way, without threads, sends under a lock that the end of a watch needs
@@ -204,6 +198,7 @@ class Server:
 
     def start(self) -> None:
         """Compile what must be compiled, then accept calls and say so."""
+        allow_files(self.settings)
         warm_up()
         self.books.begin(self.state.in_use())
         self.service.certifier.start()
@@ -371,21 +366,6 @@ class Server:
             self._say(serving=False)
         if not isinstance(error, GovernanceError) or reason == "VERIFY_FAILED":
             alarm(reason, "a call failed through our own fault", fault=repr(error))
-
-
-def options(settings: Settings) -> tuple[tuple[str, int], ...]:
-    """Return gRPC's options: workers share a port, and clients move between them."""
-    age: tuple[tuple[str, int], ...] = ()
-    if settings.connection_age_s:
-        age = (
-            ("grpc.max_connection_age_ms", settings.connection_age_s * 1000),
-            ("grpc.max_connection_age_grace_ms", int(settings.drain_s * 1000) + 1),
-        )
-    channelz = ("grpc.enable_channelz", int(settings.channelz))
-    least, most = _WIRE_BYTES
-    wire = min(max(4 * settings.request_bytes_max, least), most)
-    message = ("grpc.max_receive_message_length", wire)
-    return (*_OPTIONS, message, *age, channelz, ("grpc.so_reuseport", int(settings.workers > 1)))
 
 
 def _handler(service: str, method: str, answer: Any, pool: Pool) -> grpc.GenericRpcHandler:
