@@ -37,8 +37,8 @@ class Settings(BaseSettings):
         threads: calls decided at the same time; kernels run beside Python, so two use a processor
             well, and more only hold up refusals.
         calls_max: LIMIT of calls running or waiting; more are refused at once.
-        connections_max: LIMIT of connections to a worker; one more is closed at once. Each is an
-            open file, and a machine allows so many (`ulimit -Hn`).
+        connections_max: LIMIT of connections to a worker; one more is closed at once. Fewer are
+            taken where the machine allows too few open files (`ulimit -Hn`).
         metrics_port: Prometheus endpoint on the same host; 0 for none.
         reflection: answer gRPC reflection (grpcurl, grpcui).
         channelz: answer gRPC's questions about its own channels, for debugging; on a loopback host

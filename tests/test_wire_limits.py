@@ -14,14 +14,14 @@ from tests.serving import request, served, until
 HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 ALLOWS = """
 import resource, sys
-from ranker.serving.wire_limits import allow_files, files_short
+from ranker.serving.wire_limits import allow_files, connections
 from ranker.settings import Settings
 
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (300, int(sys.argv[1])))
 settings = Settings(connections_max=500)
 allow_files(settings)
-print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], files_short(settings))
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], connections(settings))
 """
 
 
@@ -55,7 +55,7 @@ def test_one_connection_too_many_is_closed_and_the_others_are_served(tmp_path: P
         until(has_room)
 
 
-@pytest.mark.parametrize(("most", "told"), [(1_000, "756 0"), (400, "400 400")])
+@pytest.mark.parametrize(("most", "told"), [(1_000, "756 500"), (400, "400 144")])
 def test_a_server_allows_itself_the_files_it_needs(most: int, told: str) -> None:
     _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed != resource.RLIM_INFINITY and allowed < most:

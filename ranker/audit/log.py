@@ -4,6 +4,7 @@ Segments of frames, one log a process. The disk is told behind the reply's back 
 with durability `disk` and for control records, before anything is acknowledged.
 """
 
+import errno
 import fcntl
 import os
 import threading
@@ -42,6 +43,7 @@ class DecisionLog:
 
     Raises:
         SettingsError: another process has it open, or a file in it is no segment.
+        OSError: it cannot be read, written or put on the disk.
     """
 
     def __init__(
@@ -78,6 +80,8 @@ class DecisionLog:
         self._log_id, self.sequence, self._ends_us = uuid.uuid4().bytes, 0, 0
         self._writer: segments.Writer | None = None
         paths = segments.segments_of(self.folder)
+        for path in paths[-2:]:  # whoever wrote them may have been killed before it did
+            segments.sync(path)
         while paths:
             path = paths.pop()
             found = _recovered(path)
@@ -88,7 +92,6 @@ class DecisionLog:
             self._ends_us = segments.day_of(found.header.created_us)[1]
             if path.suffix == segments.SUFFIX and found.damaged_at < 0:
                 self._writer = segments.Writer(path)
-                self._writer.sync()  # whoever wrote it may have been killed before
             break  # one that was changed is left as it is
         self.origin = f"slotwarden/{uuid.UUID(bytes=self._log_id)}"
         if self._writer is None:
@@ -107,7 +110,7 @@ class DecisionLog:
                 if not self._spoilt:
                     old.sync()
             except OSError as error:  # never tried again: see `_sync`
-                self._doubt(error)
+                self._doubt(error, self.sequence)
             old.close()
         self._spoilt, self._ends_us = False, ends_us
 
@@ -194,20 +197,23 @@ class DecisionLog:
             writer.sync()
         except OSError as error:
             with self._synced:
-                if writer is self._writer and not self._closing:
-                    self._spoilt, self.is_healthy = True, False
-                    self._doubt(error)
+                is_old = writer is not self._writer
+                if self._closing or (is_old and error.errno == errno.EBADF):
+                    return  # whoever closed it has synced it
+                if not is_old:
+                    self._spoilt, self.is_healthy, upto = True, False, self.sequence
+                self._doubt(error, upto)
             return
         with self._synced:
             self.on_disk = max(self.on_disk, upto)
             self._synced.notify_all()
 
-    def _doubt(self, error: OSError) -> None:
-        """Note that nobody knows of some records whether they are on the disk.
+    def _doubt(self, error: OSError, upto: int) -> None:
+        """Note that nobody knows of the records up to one whether they are on the disk.
 
         Nor will anybody: what a later sync of another file says is not about them.
         """
-        self._doubted.append(range(self.on_disk + 1, self.sequence + 1))
+        self._doubted.append(range(self.on_disk + 1, upto + 1))
         alarm("DECISION_LOG_FAILED", "the disk failed the log", fault=str(error))
         self._synced.notify_all()
 
@@ -222,15 +228,18 @@ class DecisionLog:
         return self.append(record(pb.RECORD_KIND_CONTROL, self._clock(), raw, action=action))
 
     def take_leaves(self) -> list[bytes]:
-        """Return the hashes of the records that are on the disk and were not taken before."""
+        """Return the hashes of the records that are on the disk and were not taken before.
+
+        Those that a failed sync left in doubt come with the first behind them that is.
+        """
         with self._lock:
             return self._take()
 
     def keep_leaves(self) -> int:
-        """Keep the hashes of records for `take_leaves`, beginning behind those on the disk.
+        """Keep the hashes of records for `take_leaves`, from the next one on if none were kept.
 
         Returns:
-            The last number it will not return.
+            The last number it will not return; all up to it are on the disk once one is behind it.
         """
         with self._lock:
             if self._leaves is None:

@@ -97,9 +97,10 @@ class Sealer:
             OSError: tree or checkpoint cannot be written.
         """
         with self._lock:
-            if self._is_torn:
+            if self._is_torn and not self._is_stuck:
                 self._tiles = self._caught_up()
             if self._is_stuck:
+                self._log.take_leaves()  # nobody will sign them
                 return None
             leaves = self._log.take_leaves()
             if not leaves and not self._is_torn:

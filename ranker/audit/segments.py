@@ -152,6 +152,19 @@ class Writer:
             raise OSError("short write")
 
 
+def sync(path: Path) -> None:
+    """Put on the disk what others wrote to a file.
+
+    Raises:
+        OSError: nobody knows what is on it.
+    """
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fdatasync(file)
+    finally:
+        os.close(file)
+
+
 def recover(path: Path) -> Opened:
     """Keep the longest valid prefix of the newest segment; what is cut off is kept beside it.
 

@@ -34,7 +34,7 @@ from ranker.facts.store import FactStore
 from ranker.policies.folder import PolicyFolder
 from ranker.serving.identities import Gate
 from ranker.serving.tls import Certificates
-from ranker.serving.wire_limits import FILES_BESIDE, files_short
+from ranker.serving.wire_limits import FILES_BESIDE, connections
 from ranker.settings import Settings
 
 FREE_MIN: Final = 5 << 30  # bytes below which the disk is soon full: a warning
@@ -172,11 +172,11 @@ def _disk(settings: Settings) -> tuple[State, str]:
 
 
 def _files(settings: Settings) -> tuple[State, str]:
-    most, connections = files_short(settings), settings.connections_max
-    if most:
-        needed = f"{connections} connections (CONNECTIONS_MAX) and {FILES_BESIDE} others"
-        return "warn", f"`ulimit -Hn` is {most}, too few for {needed}: clients could stop the log"
-    return "ok", f"enough for {connections} connections"
+    taken, wanted = connections(settings), settings.connections_max
+    if taken < wanted:
+        needed = f"{wanted} connections (CONNECTIONS_MAX) and {FILES_BESIDE} others"
+        return "warn", f"`ulimit -Hn` here is too small for {needed}: {taken} would be taken"
+    return "ok", f"enough for {wanted} connections, by `ulimit -Hn` here"
 
 
 def _extras(settings: Settings) -> tuple[State, str]:

@@ -29,32 +29,29 @@ def options(settings: Settings) -> tuple[tuple[str, int], ...]:
     return (
         *_OPTIONS,
         ("grpc.max_receive_message_length", wire),
-        ("grpc.max_allowed_incoming_connections", settings.connections_max),
+        ("grpc.max_allowed_incoming_connections", connections(settings)),
         *age,
         ("grpc.enable_channelz", int(settings.channelz)),
         ("grpc.so_reuseport", int(settings.workers > 1)),
     )
 
 
-def files_short(settings: Settings) -> int:
-    """Return how many open files the machine allows, where connections could take them all; else 0.
+def connections(settings: Settings) -> int:
+    """Return how many connections are taken: as many as are set, and the machine has files for.
 
-    Then nobody could open the log's next segment, or newer facts. What a process may raise itself
-    counts: see `allow_files`.
+    With no file left nobody could open the log's next segment, or newer facts.
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    is_enough = most == resource.RLIM_INFINITY or most >= _files(settings)
-    return 0 if is_enough else most
+    if most == resource.RLIM_INFINITY:
+        return settings.connections_max
+    return min(settings.connections_max, max(most - FILES_BESIDE, 1))
 
 
 def allow_files(settings: Settings) -> None:
     """Allow this process as many open files as it may need, as far as the machine lets it."""
     some, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _files(settings) if most == resource.RLIM_INFINITY else min(_files(settings), most)
+    wanted = connections(settings) + FILES_BESIDE
+    wanted = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
     if some != resource.RLIM_INFINITY and some < wanted:
         with suppress(ValueError, OSError):  # a sandbox may forbid it; then the limit stands
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-
-
-def _files(settings: Settings) -> int:
-    return settings.connections_max + FILES_BESIDE
