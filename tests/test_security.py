@@ -237,10 +237,11 @@ def test_calls_of_low_priority_are_refused_first(tmp_path: Path) -> None:
     ):
         data = request().SerializeToString()
         waiting = [feed.unary_unary(METHOD).future(data, timeout=10) for _ in range(4)]
-        time.sleep(0.5)
+        until(lambda: app.server._pool.calls == 4)
         assert refused(lowly, LOW) == ("RESOURCE_EXHAUSTED", "PRIORITY_LIMIT")
         go.set()
         assert all(one.result() for one in waiting)
+        until(lambda: app.server._pool.calls == 0)
         assert rerank(lowly, LOW).decision_id
 
 

@@ -17,7 +17,7 @@ from ranker.audit.checking import read_records
 from ranker.serving.server import SERVICE
 from ranker.v1 import decision_pb2 as out
 from ranker.v1 import rerank_pb2 as pb
-from tests.serving import METHOD, NOW_US, SERVING, Fault, Served, request, served, shown
+from tests.serving import METHOD, NOW_US, SERVING, Fault, Served, request, served, shown, until
 
 AWKWARD = [
     *("bare-0", "filed-0", "room-e", "nobody", "room-d", "boss-0", "boss-1", "boss-2", "boss-3"),
@@ -216,6 +216,7 @@ def test_calls_beyond_the_limit_are_refused_at_once(tmp_path: Path) -> None:
         go_on.set()
         codes = sorted(each.code().name for each in calls)
         assert codes == ["OK"] * 2 + ["RESOURCE_EXHAUSTED"] * 3
+        until(lambda: app.server._pool.calls == 0)
         assert app.rerank(request()).receipt.sequence == 4
 
 
