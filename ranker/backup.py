@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from constraints.errors import SettingsError
 from ranker.audit.checkpoint import CHECKPOINT, KEY, PUBLIC
 from ranker.audit.desk import FOLDER as DESK
-from ranker.audit.files import sync_folder
+from ranker.audit.files import sync_path
 from ranker.audit.log import FOLDER as LOG
 from ranker.audit.logs import homes_of
 from ranker.audit.retention import HOLDS
@@ -66,7 +66,7 @@ def back_up(data_dir: Path, out: Path, tick: Callable[[int], None] = lambda done
         _copy_facts(data_dir / FACTS, out / FACTS)
         copied.append(out / FACTS)
     for folder in {path.parent for path in copied}:
-        sync_folder(folder)
+        sync_path(folder)
     return Copied(len(homes), len(copied), sum(path.stat().st_size for path in copied))
 
 

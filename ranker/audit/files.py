@@ -16,16 +16,16 @@ def write_whole(path: Path, raw: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    sync_folder(path.parent)
+    sync_path(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Put the names in a folder on the disk.
+def sync_path(path: Path) -> None:
+    """Put on the disk what a file holds, or the names in a folder; whoever wrote them.
 
     Raises:
         OSError: that failed.
     """
-    number = os.open(folder, os.O_RDONLY)
+    number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)
     finally:

@@ -18,6 +18,7 @@ from typing import Final, Literal
 
 from constraints.errors import OverloadedError, SettingsError
 from ranker.audit import segments
+from ranker.audit.files import sync_path
 from ranker.audit.frames import Header
 from ranker.audit.records import Record, record
 from ranker.audit.tree import leaf_hash
@@ -81,7 +82,7 @@ class DecisionLog:
         self._writer: segments.Writer | None = None
         paths = segments.segments_of(self.folder)
         for path in paths[-2:]:  # whoever wrote them may have been killed before it did
-            segments.sync(path)
+            sync_path(path)
         while paths:
             path = paths.pop()
             found = _recovered(path)

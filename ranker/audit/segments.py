@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ranker.audit.files import sync_folder, write_whole
+from ranker.audit.files import sync_path, write_whole
 from ranker.audit.frames import COMPACTED, HEADER_BYTES, Frame, Header, Segment, frame_head
 from ranker.audit.packing import packed
 from ranker.clock import in_shanghai
@@ -84,8 +84,8 @@ class Writer:
             if header:
                 self._write(header.pack())
                 os.fdatasync(self._file)
-                sync_folder(path.parent)
-                sync_folder(path.parent.parent)
+                sync_path(path.parent)
+                sync_path(path.parent.parent)
             self.header = header or Header.unpack(os.pread(self._file, HEADER_BYTES, 0))
             self.size = os.fstat(self._file).st_size
         except OSError:
@@ -150,19 +150,6 @@ class Writer:
     def _write(self, *raw: bytes) -> None:
         if os.writev(self._file, raw) != sum(map(len, raw)):
             raise OSError("short write")
-
-
-def sync(path: Path) -> None:
-    """Put on the disk what others wrote to a file.
-
-    Raises:
-        OSError: nobody knows what is on it.
-    """
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fdatasync(file)
-    finally:
-        os.close(file)
 
 
 def recover(path: Path) -> Opened:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from constraints.errors import OverloadedError, SettingsError
-from ranker.audit.files import sync_folder, write_whole
+from ranker.audit.files import sync_path, write_whole
 from ranker.clock import in_shanghai
 
 FOLDER: Final = "viewer-keys"
@@ -101,7 +101,7 @@ class ViewerKeys:
             file.flush()
             os.fsync(file.fileno())
         path.unlink()
-        sync_folder(self.folder)
+        sync_path(self.folder)
 
     def _path(self, month: str) -> Path:
         return self.folder / f"{month}.key"
@@ -134,7 +134,7 @@ class ViewerKeys:
             pass
         finally:
             draft.unlink()
-        sync_folder(self.folder)
+        sync_path(self.folder)
 
 
 def _hmac(key: bytes, viewer_id: str) -> bytes:

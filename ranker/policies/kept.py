@@ -8,7 +8,7 @@ from typing import Final
 
 from constraints.errors import PolicyError, SettingsError
 from constraints.policy import Policy, parse_policy
-from ranker.audit.files import sync_folder
+from ranker.audit.files import sync_path
 from ranker.policies.folder import read_files
 from ranker.telemetry import note
 
@@ -37,9 +37,9 @@ def keep(data_dir: Path, texts: Mapping[str, bytes], digest: str) -> None:
                 file.write(raw)
                 file.flush()
                 os.fsync(file.fileno())
-        sync_folder(partial)
+        sync_path(partial)
         partial.rename(folder)
-        sync_folder(folder.parent)
+        sync_path(folder.parent)
     except OSError as error:
         if not folder.is_dir():  # else another process was faster
             raise SettingsError(f"{folder}: cannot be written: {error.strerror}") from None
