@@ -34,7 +34,6 @@ PACE_S: Final = 0.2  # between two pages of a client
 SHARE_MIN: Final = 0.8  # of the pages that the pace allows
 CALLS_PER_S: Final = 17
 """The quota: a wait is 60 ms at most, far less than a page, and in no step with pages."""
-BEHIND_S: Final = 2.5  # the server logs refusals behind its calls, once a second
 FLOODED_S: Final = 6
 ROUNDING_S: Final = 0.002  # of the instants in the server's log
 OLD_S: Final = 5  # facts older than that are not used
@@ -109,7 +108,6 @@ def _flooded(command: list[str], data_dir: Path) -> Found:
         flooded_s = time.time()
         with Flood(served.address, token):
             faults = _faults(client, {lawful})
-    time.sleep(BEHIND_S)
     refused = refusals(data_dir / "server.log")
     shown = Counter(line.origin for line in client.lines if line.at_s > flooded_s)
     faults += _faults_of_refused(shown, refused)

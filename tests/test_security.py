@@ -375,3 +375,13 @@ def test_denials_are_on_the_log_of_the_server(
     told = json.loads(json.dumps(line.__dict__["fields"]))
     assert (told["reason"], told["method"]) == ("METHOD_DENIED", "Rerank")
     assert told["peer"].startswith("ipv4:127.0.0.1")
+
+
+def test_denials_of_its_last_second_are_logged_before_a_server_stops(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "slotwarden"):
+        with secured(tmp_path) as app, connected(app, AUDIT) as channel:
+            refused(channel)
+    told = [one.getMessage() for one in caplog.records]
+    assert [one for one in told if one in ("denied", "stopped")] == ["denied", "stopped"]
