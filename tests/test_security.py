@@ -380,8 +380,8 @@ def test_denials_are_on_the_log_of_the_server(
 def test_denials_of_its_last_second_are_logged_before_a_server_stops(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level("INFO", "slotwarden"):
-        with secured(tmp_path) as app, connected(app, AUDIT) as channel:
-            refused(channel)
+    logged = caplog.at_level("INFO", "slotwarden")
+    with logged, secured(tmp_path) as app, connected(app, AUDIT) as channel:
+        refused(channel)
     told = [one.getMessage() for one in caplog.records]
     assert [one for one in told if one in ("denied", "stopped")] == ["denied", "stopped"]
