@@ -225,6 +225,6 @@ $(PROJECT): pyproject.toml $(RUN_DEPS)
 	@touch $@
 
 $(COMPILED): $(KERNELS) $(PROJECT)
-	@echo "compiling the kernels (about a minute, again only when they change)"
+	@echo "compiling the kernels (two or three minutes, again only when they change)"
 	@$(BIN)/python -m ranker.serving.warming
 	@touch $@

@@ -13,13 +13,13 @@ from typing import Final, NamedTuple
 from constraints.errors import SettingsError
 from ranker.audit.checkpoint import CHECKPOINT, KEY, PUBLIC
 from ranker.audit.desk import FOLDER as DESK
-from ranker.audit.files import sync_path
 from ranker.audit.log import FOLDER as LOG
 from ranker.audit.logs import homes_of
 from ranker.audit.retention import HOLDS
 from ranker.audit.segments import segments_of
 from ranker.audit.viewers import FOLDER as VIEWERS
 from ranker.audit.witness import COSIGNED
+from ranker.files import sync_path
 from ranker.policies.kept import FOLDER as POLICIES
 
 FACTS: Final = "facts.sqlite"

@@ -34,7 +34,10 @@ def test_a_healthy_server_is_found_healthy(folder: Path) -> None:
     assert "4 records" in found["decision log"][1]
     assert "4 signed" in found["decision log"][1]
     assert found["keys"][1].startswith("3 keys")
-    assert "正常" in spawn("doctor", "--data-dir", folder).out
+    zh, en = (spawn("doctor", "--data-dir", folder, "--lang", lang).out for lang in ("zh", "en"))
+    assert all(told in zh for told in ("正常", "条规则", "已签名 4 条", "仅属主可读", "已编译"))
+    assert "plain text on 127.0.0.1" in en
+    assert en.isascii(), "each line in one language"
 
 
 def test_each_fault_is_named(folder: Path, tmp_path: Path) -> None:

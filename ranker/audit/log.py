@@ -18,11 +18,11 @@ from typing import Final, Literal
 
 from constraints.errors import OverloadedError, SettingsError
 from ranker.audit import segments
-from ranker.audit.files import sync_path
 from ranker.audit.frames import Header
 from ranker.audit.records import Record, record
 from ranker.audit.tree import leaf_hash
 from ranker.clock import now_us
+from ranker.files import sync_path
 from ranker.telemetry import alarm
 from ranker.v1 import log_pb2 as pb
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from constraints.errors import SettingsError
-from ranker.audit.files import write_whole
 from ranker.audit.frames import COMPACTED, Segment, frame_head
 from ranker.audit.packing import packed
 from ranker.audit.records import Stored, unpack
 from ranker.audit.segments import LEVEL, SUFFIX, segments_of
 from ranker.clock import in_shanghai
+from ranker.files import write_whole
 from ranker.settings import RETAIN
 from ranker.v1 import log_pb2 as pb
 

@@ -7,11 +7,11 @@ from typing import Final
 
 from constraints.errors import SettingsError
 from ranker.audit.checkpoint import CHECKPOINT, KEY, PUBLIC, Checkpoint, Signer, verified
-from ranker.audit.files import write_whole
 from ranker.audit.log import DecisionLog
 from ranker.audit.segments import frames_from
 from ranker.audit.tiles import Tiles
 from ranker.audit.tree import leaf_hash
+from ranker.files import write_whole
 from ranker.telemetry import alarm
 
 TREE: Final = "tree"

@@ -6,10 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ranker.audit.files import sync_path, write_whole
 from ranker.audit.frames import COMPACTED, HEADER_BYTES, Frame, Header, Segment, frame_head
 from ranker.audit.packing import packed
 from ranker.clock import in_shanghai
+from ranker.files import sync_path, write_whole
 
 SEGMENT_BYTES: Final = 64 << 20  # a segment that reached this size is followed by another
 SUFFIX: Final = ".seg"

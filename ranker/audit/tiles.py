@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from ranker.audit.files import write_whole
 from ranker.audit.tree import HASH_BYTES, node_hash, root_of
+from ranker.files import write_whole
 
 WIDTH: Final = 256
 LEVEL_BITS: Final = 8  # a tile of level L holds subtrees of 2 ** (8 L) leaves

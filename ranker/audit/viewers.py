@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from constraints.errors import OverloadedError, SettingsError
-from ranker.audit.files import sync_path, write_whole
 from ranker.clock import in_shanghai
+from ranker.files import sync_path, write_whole
 
 FOLDER: Final = "viewer-keys"
 _MONTH: Final = re.compile(r"\d{4}-\d{2}")

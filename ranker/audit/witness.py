@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from constraints.errors import SettingsError
 from ranker.audit.checkpoint import DASH, Checkpoint, Signer, decoded, verified
-from ranker.audit.files import write_whole
 from ranker.audit.sealing import TREE
 from ranker.audit.tiles import Tiles
 from ranker.audit.tree import HASH_BYTES, consistency_proof, is_consistent
+from ranker.files import write_whole
 
 COSIGNED: Final = "cosigned"
 """File of the last cosigned checkpoint, in the folder of the log."""

@@ -13,7 +13,6 @@ from ranker.audit.bundle import Prover
 from ranker.audit.checking import read_records
 from ranker.audit.checkpoint import CHECKPOINT, PUBLIC, Checkpoint
 from ranker.audit.desk import FOLDER as DESK
-from ranker.audit.files import write_whole
 from ranker.audit.logs import homes_of
 from ranker.audit.manifest import commit_to
 from ranker.audit.reconcile import Compared, Run, compared, runs
@@ -33,6 +32,7 @@ from ranker.cli.shared import (
     settings_with,
 )
 from ranker.clock import in_shanghai
+from ranker.files import write_whole
 from ranker.v1 import log_pb2
 
 NAMED_MAX: Final = 20  # LIMIT: ids that are printed; all are in --json

@@ -17,6 +17,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from constraints.errors import SettingsError, quoted
+from ranker.files import sync_path
 
 FORMAT: Final = 1
 HEADER: Final = "header.json"
@@ -50,9 +51,9 @@ def save_columns(
             file.write(f"{xxhash.xxh3_128_hexdigest(body)}\n".encode() + body + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        _sync_folder(partial)
+        sync_path(partial)
         partial.rename(folder)
-        _sync_folder(folder.parent)
+        sync_path(folder.parent)
     except OSError as error:
         raise SettingsError(f"{folder}: cannot be written: {error.strerror}") from None
     finally:
@@ -135,11 +136,3 @@ def _mapped(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray
     none = np.empty(shape, dtype)  # nothing can be mapped
     none.flags.writeable = False
     return none
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

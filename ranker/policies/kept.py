@@ -8,7 +8,7 @@ from typing import Final
 
 from constraints.errors import PolicyError, SettingsError
 from constraints.policy import Policy, parse_policy
-from ranker.audit.files import sync_path
+from ranker.files import sync_path
 from ranker.policies.folder import read_files
 from ranker.telemetry import note
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ranker.audit.files import write_whole
+from ranker.files import write_whole
 
 FOLDER: Final = "query"
 MANIFEST: Final = "manifest.json"
