@@ -1,12 +1,15 @@
 """A copy of a data folder that a server can go on from, taken while another one runs.
 
-What is rebuilt from the rest (snapshots, tables, the index of what was shown) is left out. Of a log
-the checkpoint is copied first: it must never state more records than the copy holds.
+What is rebuilt from the rest (snapshots, tables, the index of what was shown) is left out. What
+names other things is copied before them, and each file is looked for when its turn comes: of a log
+the checkpoint first, which must never state more records than the copy holds; then policies and
+keys of viewers; facts last.
 """
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -45,7 +48,7 @@ def back_up(data_dir: Path, out: Path, tick: Callable[[int], None] = lambda done
 
     Raises:
         SettingsError: the folder is there already, or there is nothing to copy.
-        OSError, sqlite3.Error: something cannot be copied; `out` is not a whole copy then.
+        OSError, sqlite3.Error: something cannot be copied; `out` is taken away again.
     """
     homes = homes_of(data_dir)
     if (data_dir / DESK / LOG).is_dir():
@@ -55,8 +58,16 @@ def back_up(data_dir: Path, out: Path, tick: Callable[[int], None] = lambda done
     if not homes and not (data_dir / FACTS).exists():
         raise SettingsError(f"{data_dir}: holds nothing of a server")
     out.mkdir(mode=0o700, parents=True)
+    try:
+        return _copied(data_dir, homes, out, tick)
+    except BaseException:
+        shutil.rmtree(out, ignore_errors=True)
+        raise
+
+
+def _copied(data_dir: Path, homes: list[Path], out: Path, tick: Callable[[int], None]) -> Copied:
     copied: list[Path] = []
-    for source in [path for home in homes for path in _of_log(home)] + _shared(data_dir):
+    for source in chain(chain.from_iterable(map(_of_log, homes)), _shared(data_dir)):
         target = out / source.relative_to(data_dir)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
@@ -70,17 +81,19 @@ def back_up(data_dir: Path, out: Path, tick: Callable[[int], None] = lambda done
     return Copied(len(homes), len(copied), sum(path.stat().st_size for path in copied))
 
 
-def _shared(data_dir: Path) -> list[Path]:
-    """Return the files that all workers share, but facts."""
-    found = [data_dir / name for name in _SINGLE]
-    found += [path for name in _FOLDERS for path in sorted((data_dir / name).rglob("*"))]
-    return [path for path in found if path.is_file()]
+def _shared(data_dir: Path) -> Iterator[Path]:
+    """Yield the files that all workers share, but facts."""
+    yield from filter(Path.is_file, (data_dir / name for name in _SINGLE))
+    for name in _FOLDERS:
+        yield from filter(Path.is_file, sorted((data_dir / name).rglob("*")))
 
 
-def _of_log(home: Path) -> list[Path]:
-    """Return the files of a log in the order they must be copied in; its tree is made anew."""
-    first = [home / KEY, home / PUBLIC, home / LOG / CHECKPOINT, home / LOG / COSIGNED]
-    return [path for path in first if path.exists()] + segments_of(home / LOG)
+def _of_log(home: Path) -> Iterator[Path]:
+    """Yield the files of a log in the order they must be copied in; its tree is made anew."""
+    for first in (home / KEY, home / PUBLIC, home / LOG / CHECKPOINT, home / LOG / COSIGNED):
+        if first.exists():
+            yield first
+    yield from segments_of(home / LOG)
 
 
 def _copy_facts(source: Path, target: Path) -> None:

@@ -2,11 +2,19 @@
 
 import json
 import threading
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from ranker.audit import segments
 from ranker.audit.checking import check, read_records
 from ranker.audit.desk import note_at_desk
-from ranker.audit.log import FOLDER
+from ranker.audit.log import FOLDER, DecisionLog
+from ranker.audit.logs import home_of
+from ranker.audit.sealing import Sealer
+from ranker.backup import back_up
 from ranker.v1 import log_pb2
 from tests import make
 from tests.commands import spawn
@@ -57,6 +65,50 @@ def test_a_copy_taken_under_load_is_whole_and_a_server_goes_on_from_it(tmp_path:
     asked = ("audit", "viewer", "somebody", "--reason", "x", *where, "--json")
     assert {one["decision_id"] for one in json.loads(spawn(*asked).out)["decisions"]} == kept
     assert (out / "log.pub").read_text() == (data_dir / "log.pub").read_text(), "the same log"
+
+
+def test_a_log_that_rolls_on_while_another_is_copied_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 2_000)
+    data_dir, out = tmp_path / "data", tmp_path / "copy"
+    homes = [home_of(data_dir, worker) for worker in range(2)]
+    logs = [DecisionLog(home, "disk") for home in homes]
+    sealers = [Sealer(log, home) for log, home in zip(logs, homes, strict=True)]
+
+    def goes_on(_: int = 0) -> None:
+        for log, sealer in zip(logs, sealers, strict=True):
+            log.control("policy", "a" * 500, "b" * 500)
+            sealer.seal()
+
+    goes_on()
+    back_up(data_dir, out, goes_on)
+    for log in logs:
+        log.close()
+    for worker in range(2):
+        home = home_of(out, worker)
+        with closing(DecisionLog(home)) as log:
+            Sealer(log, home)
+        found = check(home / FOLDER)
+        assert not found.faults
+        assert found.records >= found.signed > 0
+
+
+def test_a_copy_that_fails_leaves_nothing_in_the_way_of_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_dir, out = tmp_path / "data", tmp_path / "copy"
+    with served(data_dir) as app:
+        app.rerank(request())
+
+    def compacted(*_: Any) -> None:
+        raise FileNotFoundError("it was compacted meanwhile")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.copy2", compacted)
+        with pytest.raises(FileNotFoundError):
+            back_up(data_dir, out)
+    assert back_up(data_dir, out).logs == 1
 
 
 def test_what_cannot_be_copied_is_said(tmp_path: Path) -> None:

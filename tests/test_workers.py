@@ -168,6 +168,14 @@ def test_workers_share_a_port_and_each_keeps_its_books(tmp_path: Path) -> None:
     assert {line.get("worker") for line in served.lines} == {None, 0, 1}
 
 
+def test_the_first_worker_makes_tables_of_all_logs(tmp_path: Path) -> None:
+    fill(tmp_path)
+    with fleet(tmp_path, SLOTWARDEN_ROTATE_S="0.5") as served:
+        call(served.address)
+        served.wait("tables rotated")
+    assert not [line for line in served.lines if line.get("reason") == "NOT_ROTATED"]
+
+
 def ask_of_all_logs(data_dir: Path, ids: list[str]) -> None:
     """Every command sees the logs of all workers."""
     where = ("--data-dir", data_dir)

@@ -91,14 +91,17 @@ def main(words: list[str] | None = None) -> int:
             size = len(targets[kind].call(pages[0], timeout=30))
         figures = [*_in_turn(targets, pages, asked.laps)]
         figures += _streamed(targets["echo"], pages, asked.laps, figures)
-        stages = _stages(targets["default"])  # before the flood, where calls wait for each other
+        # Before the flood, where calls wait for each other.
+        stages = {kind: _stages(targets[kind]) for kind in BARS}
         figures += _capacity(targets, pages)
     if asked.json:
         told = {"figures": [figure.as_json() for figure in figures], "stages_us": stages}
         print(json.dumps(told, indent=1))
     else:
         show(figures, f"a page of {titles.CANDIDATES} candidates and {SLOTS} slots, over the wire")
-        print("stages of `default`, µs: " + ", ".join(f"{k} {v:.0f}" for k, v in stages.items()))
+        for kind, spent in stages.items():
+            each = ", ".join(f"{stage} {us:.0f}" for stage, us in spent.items())
+            print(f"stages of `{kind}`, µs: {each}; together {sum(spent.values()):.0f}")
     return 0 if all(figure.is_met for figure in figures) else 1
 
 
@@ -141,7 +144,7 @@ def _serve(pipe: Connection, data_dir: Path, kind: Kind, worker: int, size: int)
         port=0,
         worker=worker,
         quality="fast" if kind == "fast" else "default",
-        metrics_port=metrics if kind == "default" else 0,
+        metrics_port=metrics if kind in BARS else 0,
         certify_share=0.0,
     )
     port, stop = echo(settings, size) if kind == "echo" else _rerank(settings, kind)

@@ -76,16 +76,16 @@ ANYONE: Final = Caller("", "high")
 class _Bucket:
     """Calls an identity has left: it fills with time."""
 
-    def __init__(self, per_s: float) -> None:
-        self._per_s, self._left, self._since_s = per_s, max(per_s, 1.0), time.monotonic()
+    def __init__(self, per_s: float, now_s: float) -> None:
+        self.per_s, self._left, self._since_s = per_s, max(per_s, 1.0), now_s
 
     def take(self, now_s: float) -> float:
         """Take one; return 0, or how many seconds until there is one."""
-        most = max(self._per_s, 1.0)
-        self._left = min(most, self._left + (now_s - self._since_s) * self._per_s)
+        most = max(self.per_s, 1.0)
+        self._left = min(most, self._left + (now_s - self._since_s) * self.per_s)
         self._since_s = now_s
         if self._left < 1:
-            return (1 - self._left) / self._per_s
+            return (1 - self._left) / self.per_s
         self._left -= 1
         return 0.0
 
@@ -137,8 +137,11 @@ class Gate:
         with self._lock:
             self._seen, self._known, self._by_name = raw, known, by_name
             self._tokens = [(token, name) for name, one in known.items() for token in one.tokens]
-            kept = known.keys() & self._buckets.keys()
-            self._buckets = {name: self._buckets[name] for name in kept}
+            self._buckets = {
+                name: bucket
+                for name, bucket in self._buckets.items()
+                if name in known and known[name].calls_per_s == bucket.per_s
+            }
         note("identities loaded", identities=len(known))
 
     def admit(self, method: str, context: Any) -> Caller:
@@ -202,8 +205,9 @@ class Gate:
         if identity.calls_per_s is None:
             return
         with self._lock:
-            bucket = self._buckets.setdefault(name, _Bucket(identity.calls_per_s))
-            wait_s = bucket.take(self._now_s())
+            now_s = self._now_s()
+            bucket = self._buckets.setdefault(name, _Bucket(identity.calls_per_s, now_s))
+            wait_s = bucket.take(now_s)
         if wait_s:
             raise OverloadedError(
                 f"`{name}` may call {identity.calls_per_s:g} times a second",

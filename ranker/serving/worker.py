@@ -14,6 +14,8 @@ AWAKE_S = 0.5  # a signal may reach any thread, and its handler runs when the ma
 
 def main() -> None:
     """Serve until told to stop, or until the supervisor is gone."""
+    # Ours alone: processes we start are told settings by the same kind of name.
+    ready_fd = int(os.environ.pop(READY_FD))
     settings, parent = Settings(), os.getppid()
     log_as_json(worker=settings.worker)
     stop = threading.Event()
@@ -22,7 +24,7 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     server = Server(settings)
     server.start()
-    with os.fdopen(int(os.environ[READY_FD]), "wb") as ready:
+    with os.fdopen(ready_fd, "wb") as ready:
         ready.write(b"1")
     while not stop.wait(AWAKE_S):
         if os.getppid() != parent:  # nobody would ever stop us
