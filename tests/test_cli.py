@@ -175,6 +175,33 @@ def test_good_files_are_imported_and_counted(tmp_path: Path, run: Run) -> None:
     assert f"bytes_a_row: {values['bytes_a_row']}" in lines
 
 
+def test_files_are_imported_in_the_order_of_what_they_name(tmp_path: Path, run: Run) -> None:
+    """As a shell lists them: candidates, listings, subjects, though subjects are named first."""
+    listing = {"list": "embargo", "member": "d1", "from": "2026-01-01", "order_ref": "〔2026〕1号"}
+    files = {
+        "candidates": table("candidate_id", {"c1": {"subject_id": "d1"}}),
+        "listings": table("listing_id", {"l1": listing}),
+        "subjects": table("id", {"d1": {"kind": "drama"}}),
+    }
+    for name, content in files.items():
+        (tmp_path / f"{name}.csv").write_bytes(content)
+    paths = sorted(tmp_path.glob("*.csv"))
+    done = run("facts", "import", *paths, "--data-dir", tmp_path)
+    assert done.code == 0, done.err
+    told = [line.partition(":")[0] for line in done.err.splitlines()]
+    assert told == ["subjects.csv", "listings.csv", "candidates.csv"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0", b'"', b"\xff\xfe", b"nothing,known\n1,2\n"])
+def test_a_file_that_is_none_of_ours_is_still_refused_with_its_fault(
+    tmp_path: Path, run: Run, content: bytes
+) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    done = run("facts", "import", tmp_path / "a.csv", "--data-dir", tmp_path)
+    assert done.code == 1
+    assert "a.csv: " in done.err
+
+
 def test_a_history_that_was_changed_fails_the_status(tmp_path: Path, run: Run) -> None:
     fill(tmp_path)
     with closing(sqlite3.connect(tmp_path / "facts.sqlite")) as db, db:

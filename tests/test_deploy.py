@@ -3,10 +3,13 @@
 `make check-deploy` lints and validates the same files with the field's own tools.
 """
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -64,6 +67,32 @@ def test_ports_are_those_the_server_listens_on() -> None:
 
 def test_probes_ask_for_a_service_there_is() -> None:
     assert f"service: {SERVICE} }}" in text(KUBERNETES / "base" / "statefulset.yaml")
+
+
+def test_kubernetes_adds_no_setting_of_its_own() -> None:
+    """It would tell each container of the Service `slotwarden`: SLOTWARDEN_PORT=tcp://…"""
+    assert "name: slotwarden\n" in text(KUBERNETES / "base" / "services.yaml")
+    assert "enableServiceLinks: false" in text(KUBERNETES / "base" / "statefulset.yaml")
+
+
+def test_what_imports_facts_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    script = re.search(r"trap .*\n.*done\n", text(KUBERNETES / "base" / "statefulset.yaml"))
+    assert script
+    (tmp_path / "slotwarden").write_text("#!/bin/sh\nexit 0\n")
+    (tmp_path / "slotwarden").chmod(0o755)
+    where = {"PATH": f"{tmp_path}:{os.defpath}"}
+    with subprocess.Popen(
+        ["sh", "-uc", f"echo begun; {script[0]}"],
+        env=where,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"begun\n"
+        time.sleep(0.2)  # it sleeps by now
+        process.terminate()
+        assert process.wait(5) == 0
+        os.killpg(process.pid, signal.SIGKILL)  # what it slept with
 
 
 def test_there_is_time_to_linger_and_drain() -> None:

@@ -25,7 +25,7 @@ from ranker.cli.shared import (
 )
 from ranker.clock import day_at, now_us
 from ranker.facts import aliases
-from ranker.facts.importing import Fault, Import, import_csv
+from ranker.facts.importing import Fault, Import, import_csv, place_of
 from ranker.facts.snapshot import Snapshot
 from ranker.facts.store import FactStore, Head
 from ranker.policies.folder import PolicyFolder
@@ -46,13 +46,16 @@ def facts_import(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Import subjects, candidates, aliases or lists: a file whole or not at all."""
+    """Import subjects, candidates, aliases or lists: a file whole or not at all.
+
+    Of several files those that others name come first, whatever their order here.
+    """
     refused = False
     outcomes = []
     contents = {path: path.read_bytes() for path in paths}
     where = settings_with(data_dir=data_dir).data_dir
     with FactStore(where) as store:
-        for path, content in contents.items():
+        for path, content in sorted(contents.items(), key=lambda one: place_of(one[1])):
             before = store.head()
             with Bar(path.name) as tick:
                 outcome = import_csv(

@@ -29,6 +29,9 @@ _SHAPES: Final[dict[Entity, tuple[str, tuple[str, ...]]]] = {
     "alias": ("tag", aliases.COLUMNS),
     "listing": ("listing_id", listings.COLUMNS),
 }
+_ORDER: Final[tuple[Entity, ...]] = ("alias", "subject", "listing", "candidate")
+"""Who is named comes before who names it; a title's lists come before its clips."""
+_HEADER_BYTES_MAX: Final = 65_536  # LIMIT: of a file, in which its header is looked for
 Change: TypeAlias = tuple[Entity, str, Row]
 Check: TypeAlias = Callable[[str, Row], FactError | None]
 """Raises for a row that may not stand; returns why one that may is quarantined."""
@@ -83,6 +86,16 @@ class Import:
             self.quarantined.append(Fault(self.file, row, doubt.column, told))
 
 
+def place_of(content: bytes) -> int:
+    """Return the place of a file among several that are imported together, by its header."""
+    text = content[:_HEADER_BYTES_MAX].decode("utf-8-sig", "replace").replace("\0", "")
+    try:
+        entity = _entity(_header(csv.reader(io.StringIO(text, newline=""))))
+    except csv.Error:
+        return 0
+    return 0 if isinstance(entity, Fault) else _ORDER.index(entity)
+
+
 def import_csv(
     store: FactStore,
     file: str,
@@ -131,7 +144,7 @@ def _read(store: FactStore, content: bytes, outcome: Import, today: int) -> Iter
     seen: set[str] = set()
     number = 0  # the last row that could be read
     try:
-        header, number = [_column_name(cell) for cell in next(reader, [])], 1
+        header, number = _header(reader), 1
         entity = _entity(header)
         if isinstance(entity, Fault):
             return refuse(1, entity.column, entity.fault)
@@ -188,6 +201,10 @@ def _entity(header: list[str]) -> Entity | Fault:
             return entity
     keys = ", ".join(f"`{key}`" for key, _ in _SHAPES.values())
     return Fault("", 1, "", f"the header must have one of {keys}")
+
+
+def _header(reader: Iterator[list[str]]) -> list[str]:
+    return [_column_name(cell) for cell in next(reader, [])]
 
 
 def _column_name(cell: str) -> str:
