@@ -23,7 +23,9 @@ REPEATED: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 """Nobody answered, or a server was stopped: Rerank is safe to repeat, it only adds a record."""
 PUSHBACK: Final = "grpc-retry-pushback-ms"
 SIGNED: Final = b"slotwarden-fallback/v1\n"
-_Kind = tuple[str, str, int, bool, int, tuple[int, ...]]
+_Kind = tuple[str, str, int, bool, int, tuple[tuple[int, str], ...]]
+"""Surface, terminal, viewer class, switch of personal recommendation, slots, and who stands in
+those the caller fills: windows count them."""
 KINDS_MAX: Final = 64  # LIMIT: kinds of pages whose fallback is kept, those used last
 REPEATS_MAX: Final = 5  # LIMIT of repetitions of a call, within its deadline
 BACKOFF_S: Final = 0.004  # before the first repetition, doubled for each; half to all is waited
@@ -69,12 +71,19 @@ class Page(NamedTuple):
     fault: str = ""
 
 
+class _Held(NamedTuple):
+    """A fallback slate, and until when it may be shown by our own steady clock."""
+
+    slate: pb.FallbackSlate
+    until_s: float
+
+
 @dataclass
 class _Kept:
     """The newest fallback slate of a kind of page, and what to ask for the next."""
 
     request: pb.RerankRequest
-    slate: pb.FallbackSlate | None = None
+    held: _Held | None = None
     is_asked: bool = False
 
 
@@ -93,6 +102,7 @@ class Client:
             worker. Without them fallback slates are believed as they come: set them.
         refresh_s: how often fallback slates are made anew; 0 for none at all.
         now_s: clock, seconds since 1970.
+        monotonic_s: clock for how long a slate is held: one set wrong may not lengthen that.
     """
 
     def __init__(
@@ -105,6 +115,7 @@ class Client:
         keys: tuple[str, ...] = (),
         refresh_s: float = 20.0,
         now_s: Callable[[], float] = time.time,
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         if credentials is None:
             self._channel = grpc.insecure_channel(address, _OPTIONS)
@@ -114,7 +125,7 @@ class Client:
         self._rerank, self._fallback = stub.Rerank, stub.FallbackSlate
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._deadline_s, self._refresh_s, self._now_s = deadline_s, refresh_s, now_s
-        self._keys = dict(map(public_key, keys))
+        self._monotonic_s, self._keys = monotonic_s, dict(map(public_key, keys))
         self._kept: dict[_Kind, _Kept] = {}
         self._lock = threading.Lock()
         self._stop, self._wakes = threading.Event(), threading.Event()
@@ -185,16 +196,22 @@ class Client:
 
     def _instead(self, request: pb.RerankRequest, fault: str) -> Page:
         """Return what may be shown instead: a fallback slate, or nothing. Never the raw list."""
-        kept = self._kept.get(_kind(request))
-        slate = kept.slate if kept else None
-        if slate is None or self._now_s() * 1e6 >= slate.expires_us:
+        kept = self._kept.get(_kind(request)) if _is_first(request) else None
+        held = kept.held if kept else None
+        if held is None or self._is_over(held):
             return Page(Origin.NONE, (), fault=fault)
+        slate = held.slate
         slots = tuple(Slot(one.id, tuple(one.duties), one.reserved) for one in slate.slots)
         return Page(Origin.FALLBACK, slots, slate.decision_id, fault=fault)
 
+    def _is_over(self, held: _Held) -> bool:
+        """Tell whether a slate may not be shown any more, by either clock."""
+        is_past = self._now_s() * 1e6 >= held.slate.expires_us
+        return is_past or self._monotonic_s() >= held.until_s
+
     def _note(self, request: pb.RerankRequest) -> None:
         """Remember a first page of each kind: its candidates are asked for ahead."""
-        if request.first_slot or request.page_token or request.tail_ids:
+        if not _is_first(request):
             return
         kind = _kind(request)
         copied = pb.RerankRequest()
@@ -225,7 +242,7 @@ class Client:
             self._wakes.clear()
 
     def _refresh(self, kept: _Kept) -> None:
-        kept.is_asked = True
+        kept.is_asked, begun_s = True, self._monotonic_s()
         asked = pb.FallbackSlateRequest(request=kept.request)
         asked.request.ClearField("viewer_id")  # it is for all viewers of that class
         asked.request.ClearField("session_id")
@@ -233,8 +250,13 @@ class Client:
             reply = self._fallback(asked, timeout=5.0, metadata=self._metadata)
         except grpc.RpcError:
             return  # the last one serves until it expires
-        if self._is_signed(reply):
-            kept.slate = pb.FallbackSlate.FromString(reply.slate)
+        if not self._is_signed(reply):
+            return
+        slate, before = pb.FallbackSlate.FromString(reply.slate), kept.held
+        is_older = before is not None and slate.decided_us < before.slate.decided_us
+        if _is_for(slate, asked.request) and not is_older:
+            lasts_s = (slate.expires_us - slate.decided_us) / 1e6
+            kept.held = _Held(slate, begun_s + lasts_s)
 
     def _is_signed(self, reply: pb.FallbackSlateResponse) -> bool:
         """Tell whether a key we know signed a slate."""
@@ -248,6 +270,10 @@ class Client:
         return True
 
 
+def _is_first(request: pb.RerankRequest) -> bool:
+    return not (request.first_slot or request.page_token or request.tail_ids)
+
+
 def _kind(request: pb.RerankRequest) -> _Kind:
     is_personal = request.personalised if request.HasField("personalised") else True
     return (
@@ -256,8 +282,16 @@ def _kind(request: pb.RerankRequest) -> _Kind:
         request.viewer_class,
         is_personal,
         request.slot_count,
-        tuple(sorted(one.slot for one in request.reserved)),
+        tuple(sorted((one.slot, one.id) for one in request.reserved)),
     )
+
+
+def _is_for(slate: pb.FallbackSlate, request: pb.RerankRequest) -> bool:
+    """Tell whether a slate is one for a page: a signature does not say whose answer it is."""
+    *page, slots, reserved = _kind(request)
+    told = [slate.surface, slate.terminal, slate.viewer_class, slate.personalised]
+    theirs = [slot.slot for slot in slate.slots if slot.reserved]
+    return (told, len(slate.slots), theirs) == (page, slots, [slot for slot, _ in reserved])
 
 
 def _pause(error: grpc.RpcError, repeats: int) -> float | None:

@@ -108,8 +108,10 @@ def until(holds: Callable[[], Any]) -> None:
 def ready(client: Client, asked: pb.RerankRequest) -> Any:
     """Wait until a fallback slate is held for a page."""
     client.page(asked)
-    until(lambda: all(kept.slate for kept in client._kept.values()))
-    return next(iter(client._kept.values())).slate
+    until(lambda: all(kept.held for kept in client._kept.values()))
+    held = next(iter(client._kept.values())).held
+    assert held
+    return held.slate
 
 
 def test_the_client_shows_what_is_decided_and_what_it_owes(app: Served) -> None:
@@ -146,6 +148,91 @@ def test_without_the_service_there_is_the_slate_and_after_it_nothing(tmp_path: P
     assert run.balances
 
 
+def test_a_clock_that_is_wrong_makes_no_slate_last_longer(tmp_path: Path) -> None:
+    steady_s, asked = [1_000.0], request()
+    with served(tmp_path) as app:
+        client = Client(
+            app.server.address,
+            refresh_s=0.1,
+            now_s=lambda: NOW_US / 1e6 - 600,
+            monotonic_s=lambda: steady_s[0],
+        )
+        slate = ready(client, asked)
+    with client:
+        lasts_s = (slate.expires_us - slate.decided_us) / 1e6
+        steady_s[0] += lasts_s - 0.001
+        assert client.page(asked).origin == Origin.FALLBACK
+        steady_s[0] += 0.001
+        assert client.page(asked).origin == Origin.NONE
+
+
+def test_a_slate_is_shown_on_the_page_it_is_for_alone(tmp_path: Path) -> None:
+    reserved = pb.ReservedSlot(slot=1, id="bare-0")
+    asked = request(slot_count=4, reserved=[reserved])
+    with served(tmp_path) as app:
+        now_s = NOW_US / 1e6
+        client = Client(app.server.address, refresh_s=0.1, now_s=lambda: now_s)
+        ready(client, asked)
+        below = app.rerank(asked).page_token
+    with client:
+        assert client.page(asked).origin == Origin.FALLBACK
+        for other in (
+            {"first_slot": 4, "page_token": below},
+            {"first_slot": 4},
+            {"tail_ids": ["bare-1"]},
+            {"slot_count": 3},
+            {"personalised": False},
+            {"terminal": "tv"},
+            {"reserved": [pb.ReservedSlot(slot=1, id="bare-1")]},
+        ):
+            told = {"slot_count": 4, "reserved": [reserved]} | other
+            assert client.page(request(**told)).origin == Origin.NONE, other
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"viewer_class": pb.VIEWER_CLASS_ADULT},
+        {"surface": "live"},
+        {"terminal": "tv"},
+        {"personalised": False},
+        {"slot_count": 3},
+        {"reserved": [pb.ReservedSlot(slot=0)]},
+    ],
+)
+def test_a_signed_slate_of_another_page_is_not_taken(app: Served, other: dict[str, Any]) -> None:
+    """Answers may be mixed up on the way; a signature does not say whose they are."""
+    own = request(slot_count=4, viewer_class=pb.VIEWER_CLASS_MINOR)
+    with Client(app.server.address, refresh_s=0) as client:
+        client.page(own)
+        (kept,) = client._kept.values()
+        theirs = fallback(app, request(**({"slot_count": 4, "viewer_class": 3} | other)))
+        client._fallback = lambda *_, **__: theirs
+        client._refresh(kept)
+        assert kept.held is None
+        ours = fallback(app, own)
+        client._fallback = lambda *_, **__: ours
+        client._refresh(kept)
+        assert kept.held
+
+
+def test_an_older_slate_does_not_replace_a_newer_one(tmp_path: Path) -> None:
+    now_us = [NOW_US]
+    with (
+        served(tmp_path, now_us=lambda: now_us[0]) as app,
+        Client(app.server.address, refresh_s=0) as client,
+    ):
+        client.page(request())
+        (kept,) = client._kept.values()
+        older = fallback(app, request())
+        now_us[0] += SECOND_US
+        client._refresh(kept)
+        newer = kept.held
+        client._fallback = lambda *_, **__: older
+        client._refresh(kept)
+        assert kept.held is newer
+
+
 def test_a_slate_that_no_known_key_signed_is_not_believed(app: Served, tmp_path: Path) -> None:
     from ranker.audit.checkpoint import Signer
 
@@ -165,7 +252,7 @@ def test_a_slate_that_no_known_key_signed_is_not_believed(app: Served, tmp_path:
         assert not client._is_signed(reply)
         client.page(request())
         client._refresh(next(iter(client._kept.values())))
-        assert not any(kept.slate for kept in client._kept.values())
+        assert not any(kept.held for kept in client._kept.values())
 
 
 def test_a_request_at_fault_is_the_callers_to_know(app: Served) -> None:
