@@ -1,5 +1,6 @@
 """Running example clients, what uses up their quota, and what the server saw of them."""
 
+import base64
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from typing import Any, Final, NamedTuple, Self
 
 import grpc
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from loadtests.client_builds import PROTO
 from loadtests.process import sample_page
@@ -88,7 +90,9 @@ class Running:
         pairs = list(zip(columns.string_ids, columns.utilities, strict=True))[: rows or None]
         candidates = data_dir / "candidates.txt"
         candidates.write_text("".join(f"{key} {value}\n" for key, value in pairs), "utf-8")
-        words = [address, str(data_dir / "log.pub"), str(candidates), str(seconds)]
+        keys = data_dir / "keys.txt"
+        keys.write_text(_another_key() + (data_dir / "log.pub").read_text("utf-8"), "utf-8")
+        words = [address, str(keys), str(candidates), str(seconds)]
         self._seconds, self._errors = seconds, data_dir / "client.err"
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
@@ -126,6 +130,13 @@ class Running:
             self.lines.append(Line(time.time(), origin, shown))
             self._has_begun.set()
         self._has_begun.set()
+
+
+def _another_key() -> str:
+    """Return the public key of another log in a line of its own (c2sp.org/signed-note)."""
+    name, raw = "another", b"\x01" + Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    number = hashlib.sha256(f"{name}\n".encode() + raw).hexdigest()[:8]
+    return f"{name}+{number}+{base64.b64encode(raw).decode()}\n"
 
 
 class Flood:

@@ -1,5 +1,5 @@
 // A feed service in C++: deadline, repetition only where it is safe, lawful fallback.
-// client ADDRESS KEY_FILE CANDIDATES SECONDS   (TOKEN=bearer token, under TLS alone)
+// client ADDRESS KEYS_FILE CANDIDATES SECONDS   (TOKEN=bearer token, under TLS alone)
 #include <grpcpp/grpcpp.h>
 #include <openssl/evp.h>
 
@@ -10,6 +10,7 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -22,6 +23,8 @@
 
 namespace pb = ranker::v1;
 using Clock = std::chrono::system_clock;
+using Steady = std::chrono::steady_clock;
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 const milliseconds kDeadline(500), kPace(200), kFreshen(1000);
@@ -31,17 +34,18 @@ const std::string kSigned = "slotwarden-fallback/v1\n";
 
 class Feed {
  public:
-  Feed(const std::string& address, const std::string& key_line, pb::RerankRequest request)
+  Feed(const std::string& address, std::istream& keys, pb::RerankRequest request)
       : stub_(pb::RerankService::NewStub(
             grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))),
         request_(std::move(request)) {
-    auto first = key_line.find('+'), second = key_line.find('+', first + 1);
-    name_ = key_line.substr(0, first);
-    auto text = key_line.substr(second + 1);
-    while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
-    std::vector<unsigned char> raw(text.size());
-    EVP_DecodeBlock(raw.data(), reinterpret_cast<const unsigned char*>(text.data()), text.size());
-    key_.assign(raw.begin() + 1, raw.begin() + 33);
+    for (std::string line; keys >> line;) {  // a key a line: its name, its id, the key
+      auto first = line.find('+'), second = line.find('+', first + 1);
+      auto text = line.substr(second + 1);
+      std::vector<unsigned char> raw(text.size());
+      EVP_DecodeBlock(raw.data(), reinterpret_cast<const unsigned char*>(text.data()),
+                      text.size());
+      keys_[line.substr(0, first)].assign(raw.begin() + 1, raw.begin() + 33);  // kind comes first
+    }
     if (const char* token = std::getenv("TOKEN")) token_ = token;
     freshener_ = std::thread([this] { KeepFresh(); });
   }
@@ -71,18 +75,25 @@ class Feed {
       return told.str();
     }
     std::cerr << status.error_code() << ' ' << status.error_message() << std::endl;
-    auto held = Held();
-    auto now = std::chrono::duration_cast<std::chrono::microseconds>(
-                   Clock::now().time_since_epoch()).count();
-    if (held && static_cast<uint64_t>(now) < held->expires_us()) {
+    auto held = Now();
+    auto now = std::chrono::duration_cast<microseconds>(Clock::now().time_since_epoch()).count();
+    if (held && Steady::now() < held->until &&
+        static_cast<uint64_t>(now) < held->slate.expires_us()) {
       told << "fallback";
-      for (const auto& slot : held->slots()) told << ' ' << Shown(slot.id(), slot.duties());
+      for (const auto& slot : held->slate.slots()) told << ' ' << Shown(slot.id(), slot.duties());
       return told.str();
     }
     return "none";  // no governed slot: never the raw list
   }
 
  private:
+  // The newest fallback slate, and until when it may be shown by our steady clock: one that is
+  // set wrong may not lengthen that.
+  struct Held {
+    pb::FallbackSlate slate;
+    Steady::time_point until;
+  };
+
   // Shows a candidate with its duties, marks and numbers: without them it is unlawful.
   template <typename Duties>
   static std::string Shown(const std::string& id, const Duties& duties) {
@@ -129,36 +140,46 @@ class Feed {
     std::unique_lock<std::mutex> lock(mutex_);
     while (!stops_) {
       lock.unlock();
-      auto slate = Fetched();
+      auto fresh = Fetched();
       lock.lock();
-      if (slate) held_ = slate;  // else the last one serves until it expires
+      bool is_older = fresh && held_ && fresh->slate.decided_us() < held_->slate.decided_us();
+      if (fresh && !is_older) held_ = fresh;  // else the last one serves until it expires
       wakes_.wait_for(lock, kFreshen, [this] { return stops_; });
     }
   }
 
-  std::optional<pb::FallbackSlate> Fetched() const {
+  std::optional<Held> Fetched() const {
     pb::FallbackSlateRequest asked;
     *asked.mutable_request() = request_;
     pb::FallbackSlateResponse reply;
+    auto begun = Steady::now();
     auto status = Call(milliseconds(2000), [&](grpc::ClientContext* context) {
       return stub_->FallbackSlate(context, asked, &reply);
     });
     pb::FallbackSlate slate;
-    if (!status.ok() || !IsSigned(reply) || !slate.ParseFromString(reply.slate()))
+    if (!status.ok() || !IsSigned(reply) || !slate.ParseFromString(reply.slate()) || !IsFor(slate))
       return std::nullopt;
-    return slate;
+    return Held{slate, begun + microseconds(slate.expires_us() - slate.decided_us())};
   }
 
-  std::optional<pb::FallbackSlate> Held() const {
+  std::optional<Held> Now() const {
     std::lock_guard<std::mutex> lock(mutex_);
     return held_;
   }
 
+  // Tells whether a slate is one for our page: a signature does not say whose answer it is.
+  bool IsFor(const pb::FallbackSlate& slate) const {
+    return slate.surface() == request_.surface() && slate.terminal() == request_.terminal() &&
+           slate.viewer_class() == request_.viewer_class() && slate.personalised() &&
+           slate.slots_size() == static_cast<int>(request_.slot_count());
+  }
+
   bool IsSigned(const pb::FallbackSlateResponse& reply) const {
-    if (reply.key().rfind(name_ + "+", 0) != 0) return false;
+    auto known = keys_.find(reply.key().substr(0, reply.key().find('+')));
+    if (known == keys_.end()) return false;
     auto message = kSigned + reply.slate();
     EVP_PKEY* key = EVP_PKEY_new_raw_public_key(
-        EVP_PKEY_ED25519, nullptr, reinterpret_cast<const unsigned char*>(key_.data()), 32);
+        EVP_PKEY_ED25519, nullptr, known->second.data(), 32);
     EVP_MD_CTX* context = EVP_MD_CTX_new();
     bool holds =
         EVP_DigestVerifyInit(context, nullptr, nullptr, nullptr, key) == 1 &&
@@ -174,9 +195,10 @@ class Feed {
 
   std::unique_ptr<pb::RerankService::Stub> stub_;  // one channel a process
   pb::RerankRequest request_;
-  std::string name_, key_, token_;
+  std::map<std::string, std::vector<unsigned char>> keys_;  // each server process has its own
+  std::string token_;
   mutable std::mutex mutex_;  // of what follows
-  std::optional<pb::FallbackSlate> held_;  // the newest fallback slate
+  std::optional<Held> held_;
   bool stops_ = false;
   std::condition_variable wakes_;
   std::thread freshener_;
@@ -194,10 +216,8 @@ int main(int count, char** words) {
     request.mutable_columns()->add_string_ids(id);
     request.mutable_columns()->add_utilities(utility);
   }
-  std::ifstream key_file(words[2]);
-  std::string key_line;
-  std::getline(key_file, key_line);
-  Feed feed(words[1], key_line, request);
+  std::ifstream keys(words[2]);
+  Feed feed(words[1], keys, request);
   auto end = Clock::now() + std::chrono::seconds(std::stoi(words[4]));
   for (auto begun = Clock::now(); begun < end; begun = Clock::now()) {
     std::cout << feed.Page() << std::endl;

@@ -1,5 +1,5 @@
 // A feed service in Go: deadline, repetition only where it is safe, lawful fallback.
-// client ADDRESS KEY_FILE CANDIDATES SECONDS   (TOKEN=bearer token, under TLS alone)
+// client ADDRESS KEYS_FILE CANDIDATES SECONDS   (TOKEN=bearer token, under TLS alone)
 package main
 
 import (
@@ -34,12 +34,18 @@ const (
 )
 
 type feed struct {
-	channel *grpc.ClientConn // one a process; gRPC keeps it connected
-	name    string
-	key     ed25519.PublicKey
+	channel *grpc.ClientConn             // one a process; gRPC keeps it connected
+	keys    map[string]ed25519.PublicKey // by name: each server process has its own
 	token   string
 	request *pb.RerankRequest
-	held    atomic.Pointer[pb.FallbackSlate] // the newest fallback slate
+	held    atomic.Pointer[holding]
+}
+
+// holding is the newest fallback slate, and until when it may be shown by our steady clock: one
+// that is set wrong may not lengthen that.
+type holding struct {
+	slate *pb.FallbackSlate
+	until time.Time
 }
 
 // call repeats what may be repeated while the deadline lasts.
@@ -86,17 +92,29 @@ func (f *feed) keepFresh() {
 func (f *feed) refresh() {
 	reply := &pb.FallbackSlateResponse{}
 	asked := &pb.FallbackSlateRequest{Request: f.request}
+	begun := time.Now()
 	if f.call("FallbackSlate", asked, reply, 2*time.Second) != nil {
 		return // the last one serves until it expires
 	}
-	ours := strings.HasPrefix(reply.Key, f.name+"+")
-	if !ours || !ed25519.Verify(f.key, append([]byte(signed), reply.Slate...), reply.Signature) {
+	key, ours := f.keys[strings.SplitN(reply.Key, "+", 2)[0]]
+	if !ours || !ed25519.Verify(key, append([]byte(signed), reply.Slate...), reply.Signature) {
 		return
 	}
-	slate := &pb.FallbackSlate{}
-	if proto.Unmarshal(reply.Slate, slate) == nil {
-		f.held.Store(slate)
+	slate, held := &pb.FallbackSlate{}, f.held.Load()
+	if proto.Unmarshal(reply.Slate, slate) != nil || !isFor(slate, f.request) {
+		return
 	}
+	if held == nil || slate.DecidedUs >= held.slate.DecidedUs {
+		lasts := time.Duration(slate.ExpiresUs-slate.DecidedUs) * time.Microsecond
+		f.held.Store(&holding{slate, begun.Add(lasts)})
+	}
+}
+
+// isFor tells whether a slate is one for a page: a signature does not say whose answer it is.
+func isFor(slate *pb.FallbackSlate, asked *pb.RerankRequest) bool {
+	return slate.Surface == asked.Surface && slate.Terminal == asked.Terminal &&
+		slate.ViewerClass == asked.ViewerClass && slate.Personalised &&
+		len(slate.Slots) == int(asked.SlotCount)
 }
 
 func (f *feed) page() []string {
@@ -114,9 +132,10 @@ func (f *feed) page() []string {
 		return told
 	}
 	fmt.Fprintln(os.Stderr, err)
-	if held := f.held.Load(); held != nil && uint64(time.Now().UnixMicro()) < held.ExpiresUs {
+	held, now := f.held.Load(), time.Now()
+	if held != nil && now.Before(held.until) && uint64(now.UnixMicro()) < held.slate.ExpiresUs {
 		told := []string{"fallback"}
-		for _, slot := range held.Slots {
+		for _, slot := range held.slate.Slots {
 			told = append(told, shown(slot.Id, slot.Duties))
 		}
 		return told
@@ -145,11 +164,15 @@ func must(err error) {
 func main() {
 	channel, err := grpc.Dial(os.Args[1], grpc.WithInsecure())
 	must(err)
-	line, err := os.ReadFile(os.Args[2])
+	text, err := os.ReadFile(os.Args[2])
 	must(err)
-	parts := strings.SplitN(strings.TrimSpace(string(line)), "+", 3)
-	raw, err := base64.StdEncoding.DecodeString(parts[2])
-	must(err)
+	keys := map[string]ed25519.PublicKey{}
+	for _, line := range strings.Fields(string(text)) { // a key a line
+		parts := strings.SplitN(line, "+", 3)
+		raw, err := base64.StdEncoding.DecodeString(parts[2])
+		must(err)
+		keys[parts[0]] = raw[1:] // its kind comes first
+	}
 	columns := &pb.CandidateColumns{}
 	file, err := os.Open(os.Args[3])
 	must(err)
@@ -164,8 +187,7 @@ func main() {
 		Surface: "home", Terminal: "phone", SlotCount: 5,
 		Candidates: &pb.RerankRequest_Columns{Columns: columns},
 	}
-	f := &feed{channel: channel, name: parts[0], key: raw[1:], request: request,
-		token: os.Getenv("TOKEN")}
+	f := &feed{channel: channel, keys: keys, request: request, token: os.Getenv("TOKEN")}
 	go f.keepFresh()
 	seconds, err := strconv.Atoi(os.Args[4])
 	must(err)

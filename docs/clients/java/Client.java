@@ -1,5 +1,5 @@
 // A feed service in Java: deadline, repetition only where it is safe, lawful fallback.
-// java Client ADDRESS KEY_FILE CANDIDATES SECONDS   (TOKEN=bearer token, under TLS alone)
+// java Client ADDRESS KEYS_FILE CANDIDATES SECONDS   (TOKEN=bearer token, under TLS alone)
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
@@ -14,8 +14,10 @@ import java.security.PublicKey;
 import java.security.Signature;
 import java.security.spec.X509EncodedKeySpec;
 import java.util.Base64;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
 import ranker.v1.DecisionOuterClass.Duty;
 import ranker.v1.Rerank.CandidateColumns;
@@ -39,18 +41,30 @@ final class Client {
 
   final RerankServiceBlockingStub stub;
   final RerankRequest request;
-  final String name;
-  final PublicKey key;
-  volatile FallbackSlate held; // the newest fallback slate
+  final Map<String, PublicKey> keys = new HashMap<>(); // by name: each server process has its own
+  volatile Held held;
 
-  Client(RerankServiceBlockingStub stub, String keyLine, RerankRequest request) throws Exception {
+  // The newest fallback slate, and until when it may be shown by our steady clock: one that is set
+  // wrong may not lengthen that.
+  record Held(FallbackSlate slate, long untilNs) {
+    boolean isOver() {
+      return System.nanoTime() - untilNs >= 0
+          || System.currentTimeMillis() * 1000 >= slate.getExpiresUs();
+    }
+  }
+
+  Client(RerankServiceBlockingStub stub, List<String> lines, RerankRequest request)
+      throws Exception {
     this.stub = stub;
     this.request = request;
-    String[] parts = keyLine.strip().split("\\+", 3);
-    name = parts[0];
-    byte[] raw = Base64.getDecoder().decode(parts[2]); // its kind, then the key
-    byte[] spki = HexFormat.of().parseHex(SPKI_OF_ED25519 + HexFormat.of().formatHex(raw, 1, 33));
-    key = KeyFactory.getInstance("Ed25519").generatePublic(new X509EncodedKeySpec(spki));
+    for (String line : lines) { // a key a line
+      String[] parts = line.strip().split("\\+", 3);
+      byte[] raw = Base64.getDecoder().decode(parts[2]); // its kind, then the key
+      HexFormat hex = HexFormat.of();
+      byte[] spki = hex.parseHex(SPKI_OF_ED25519 + hex.formatHex(raw, 1, 33));
+      KeyFactory factory = KeyFactory.getInstance("Ed25519");
+      keys.put(parts[0], factory.generatePublic(new X509EncodedKeySpec(spki)));
+    }
   }
 
   // Repeats what may be repeated while the deadline lasts.
@@ -93,9 +107,14 @@ final class Client {
 
   void refresh() throws InterruptedException {
     FallbackSlateRequest asked = FallbackSlateRequest.newBuilder().setRequest(request).build();
+    long begun = System.nanoTime();
     try {
       FallbackSlateResponse reply = call(2000, stub -> stub.fallbackSlate(asked));
-      if (isSigned(reply)) held = FallbackSlate.parseFrom(reply.getSlate());
+      if (!isSigned(reply)) return;
+      FallbackSlate slate = FallbackSlate.parseFrom(reply.getSlate());
+      boolean isOlder = held != null && slate.getDecidedUs() < held.slate().getDecidedUs();
+      long lastsNs = (slate.getExpiresUs() - slate.getDecidedUs()) * 1000;
+      if (isFor(slate) && !isOlder) held = new Held(slate, begun + lastsNs);
     } catch (InterruptedException stopped) {
       throw stopped;
     } catch (Exception fault) {
@@ -103,8 +122,18 @@ final class Client {
     }
   }
 
+  // Tells whether a slate is one for our page: a signature does not say whose answer it is.
+  boolean isFor(FallbackSlate slate) {
+    return slate.getSurface().equals(request.getSurface())
+        && slate.getTerminal().equals(request.getTerminal())
+        && slate.getViewerClassValue() == request.getViewerClassValue()
+        && slate.getPersonalised()
+        && slate.getSlotsCount() == request.getSlotCount();
+  }
+
   boolean isSigned(FallbackSlateResponse reply) throws Exception {
-    if (!reply.getKey().startsWith(name + "+")) return false;
+    PublicKey key = keys.get(reply.getKey().split("\\+", 2)[0]);
+    if (key == null) return false;
     Signature ours = Signature.getInstance("Ed25519");
     ours.initVerify(key);
     ours.update(SIGNED);
@@ -122,12 +151,12 @@ final class Client {
       return told.toString();
     } catch (StatusRuntimeException fault) {
       System.err.println(fault.getStatus());
-      FallbackSlate slate = held;
-      if (slate == null || System.currentTimeMillis() * 1000 >= slate.getExpiresUs()) {
+      Held now = held;
+      if (now == null || now.isOver()) {
         return "none"; // no governed slot: never the raw list
       }
       told.append("fallback");
-      slate.getSlotsList().forEach(
+      now.slate().getSlotsList().forEach(
           slot -> told.append(shown(slot.getId(), slot.getDutiesList())));
       return told.toString();
     }
@@ -161,7 +190,7 @@ final class Client {
       metadata.put(text("authorization"), "Bearer " + token);
       stub = stub.withInterceptors(MetadataUtils.newAttachHeadersInterceptor(metadata));
     }
-    Client client = new Client(stub, Files.readString(Path.of(words[1])), request);
+    Client client = new Client(stub, Files.readAllLines(Path.of(words[1])), request);
     Thread freshener = new Thread(client::keepFresh, "fallback");
     freshener.setDaemon(true);
     freshener.start();

@@ -1,12 +1,12 @@
 // A feed service in Node: deadline, repetition only where it is safe, lawful fallback.
-// node client.js ADDRESS KEY_FILE CANDIDATES SECONDS   (PROTO=folder of the .proto files,
+// node client.js ADDRESS KEYS_FILE CANDIDATES SECONDS   (PROTO=folder of the .proto files,
 // TOKEN=bearer token, under TLS alone)
 const crypto = require('crypto');
 const fs = require('fs');
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
 
-const [address, keyFile, candidatesFile, seconds] = process.argv.slice(2);
+const [address, keysFile, candidatesFile, seconds] = process.argv.slice(2);
 const files = ['ranker/v1/rerank.proto'];
 const definition = loader.loadSync(files, {
   includeDirs: [process.env.PROTO || 'proto'],
@@ -59,19 +59,16 @@ function pause(error, repeats) {
   return null;
 }
 
-const [name, , encoded] = splitKey(fs.readFileSync(keyFile, 'utf8'));
-function splitKey(line) {
-  const at = line.indexOf('+');
-  const rest = line.slice(at + 1);
-  const next = rest.indexOf('+');
-  return [line.slice(0, at), rest.slice(0, next), rest.slice(next + 1).trim()];
-}
-const raw = Buffer.from(encoded, 'base64').subarray(1);
-const publicKey = crypto.createPublicKey({
-  key: Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), raw]),
-  format: 'der', type: 'spki',
-});
-let held = null; // the newest fallback slate
+// Public keys by name, a line each: each server process has its own.
+const keys = new Map(fs.readFileSync(keysFile, 'utf8').trim().split('\n').map((line) => {
+  const [name, , ...rest] = line.trim().split('+'); // base64 may hold a + too
+  const raw = Buffer.from(rest.join('+'), 'base64').subarray(1); // its kind comes first
+  const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), raw]);
+  return [name, crypto.createPublicKey({ key: der, format: 'der', type: 'spki' })];
+}));
+// The newest fallback slate, and until when it may be shown by our steady clock: one that is set
+// wrong may not lengthen that.
+let held = null;
 
 // Runs beside the pages: none of them waits for it.
 async function keepFresh() {
@@ -82,13 +79,24 @@ async function keepFresh() {
 }
 
 async function refresh() {
+  const begun = performance.now();
   try {
     const reply = await call('FallbackSlate', { request }, 2000);
     const signed = Buffer.concat([Buffer.from('slotwarden-fallback/v1\n'), reply.slate]);
-    const holds = reply.key.startsWith(`${name}+`)
-      && crypto.verify(null, signed, publicKey, reply.signature);
-    if (holds) held = decode(reply.slate);
+    const key = keys.get(reply.key.split('+', 1)[0]);
+    if (!key || !crypto.verify(null, signed, key, reply.signature)) return;
+    const slate = decode(reply.slate);
+    const isOlder = held && slate.decided_us < held.slate.decided_us;
+    const lasts = (slate.expires_us - slate.decided_us) / 1000;
+    if (isFor(slate) && !isOlder) held = { slate, until: begun + lasts };
   } catch (error) { /* the last one serves until it expires */ }
+}
+
+// Tells whether a slate is one for our page: a signature does not say whose answer it is.
+function isFor(slate) {
+  return slate.surface === request.surface && slate.terminal === request.terminal
+    && slate.viewer_class === 'VIEWER_CLASS_UNSPECIFIED' && slate.personalised
+    && slate.slots.length === request.slot_count;
 }
 
 function decode(bytes) {
@@ -112,8 +120,8 @@ async function page() {
       (p) => shown(p.id, p.duties.map((owed) => owed.duty)))];
   } catch (error) {
     console.error(error.message);
-    if (held && Date.now() * 1000 < held.expires_us) {
-      return ['fallback', ...held.slots.map((slot) => shown(slot.id, slot.duties))];
+    if (held && performance.now() < held.until && Date.now() * 1000 < held.slate.expires_us) {
+      return ['fallback', ...held.slate.slots.map((slot) => shown(slot.id, slot.duties))];
     }
     return ['none']; // no governed slot: never the raw list
   }

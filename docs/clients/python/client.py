@@ -1,4 +1,4 @@
-"""A feed service in Python: `client.py ADDRESS KEY_FILE CANDIDATES SECONDS`."""
+"""A feed service in Python: `client.py ADDRESS KEYS_FILE CANDIDATES SECONDS`."""
 
 import os
 import sys
@@ -18,15 +18,15 @@ def shown(slot: Slot) -> str:
     return "+".join([slot.id or "-", *names])
 
 
-address, key_file, candidates, seconds = sys.argv[1:]
+address, keys_file, candidates, seconds = sys.argv[1:]
 rows = [line.split() for line in Path(candidates).read_text(encoding="utf-8").splitlines()]
 columns = pb.CandidateColumns(
     string_ids=[row[0] for row in rows], utilities=[float(row[1]) for row in rows]
 )
 request = pb.RerankRequest(surface="home", terminal="phone", slot_count=5, columns=columns)
-key = Path(key_file).read_text(encoding="utf-8")
+keys = tuple(Path(keys_file).read_text(encoding="utf-8").split())  # a line each
 token = os.environ.get("TOKEN", "")  # under TLS alone
-with Client(address, token=token, deadline_s=0.5, keys=(key,), refresh_s=1.0) as client:
+with Client(address, token=token, deadline_s=0.5, keys=keys, refresh_s=1.0) as client:
     until = time.monotonic() + float(seconds)
     while (begun := time.monotonic()) < until:
         page = client.page(request)
