@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 import constraints
+from ranker.facts.store import FactStore
 from ranker.serving.server import EXPLAIN
 from ranker.v1 import explain_pb2
 from ranker.v1 import rerank_pb2 as pb
@@ -151,6 +152,28 @@ def test_orders_in_force_are_listed_with_what_carries_them_out(folder: Path) -> 
     assert "list early" in spawn(*command, "--on", "2026-11-25", "--lang", "en").out
     none = spawn("law", "directives", "--data-dir", folder / "none", "--on", "2026-11-24")
     assert none.out == "当日没有生效的调控令。\n"
+
+
+def test_a_second_order_does_not_lift_the_first(tmp_path: Path) -> None:
+    long = "l" * 128
+    put(tmp_path, "id", {"t1": make.drama(), long: make.drama()})
+
+    def ordered(subject: str, *more: str) -> None:
+        command = ("facts", "takedown", subject, *more, "--data-dir", tmp_path)
+        assert spawn(*command).code == 0
+
+    def terms() -> list[tuple[str, str]]:
+        with FactStore(tmp_path) as store:
+            rows = store.state("listing").values()
+        return sorted((row["from"], row.get("until", "")) for row in rows)
+
+    ordered("t1", "--order-ref", "order 1", "--since", "2026-11-24")
+    ordered("t1", "--order-ref", "order 2", "--since", "2099-01-01")
+    assert terms() == [("2026-11-24", ""), ("2099-01-01", "")]
+    ordered("t1", "--order-ref", "order 1", "--until", "2026-12-01")
+    assert terms() == [("2026-11-24", "2026-12-01"), ("2099-01-01", "")], "its own it ends"
+    ordered(long, "--order-ref", "order 3")
+    assert len(terms()) == 3
 
 
 def test_a_takedown_is_one_command(tmp_path: Path) -> None:

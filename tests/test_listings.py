@@ -100,6 +100,37 @@ def test_entry_that_cannot_be_read_is_refused_and_nothing_is_kept(
     assert store.state("listing") == {}
 
 
+def test_an_entry_that_is_changed_in_part_is_checked_whole(store: FactStore) -> None:
+    load(store, f"{HEADER}e1,takedown,t1,2026-11-24,,order 1\n")
+    part = "listing_id,list,member,until,order_ref\ne1,takedown,t1,{},order 1\n"
+    outcome = load(store, part.format("2026-11-23"))
+    assert "row 2: until: " in str(outcome.faults[0])
+    assert not outcome.is_kept
+    assert load(store, part.format("2026-11-24")).is_kept
+    lifted = "listing_id,until\ne1,2026-11-25\n"
+    assert load(store, lifted).is_kept, "columns left out keep their value"
+
+
+def test_an_entry_of_an_older_store_that_cannot_be_read_hides_no_other(store: FactStore) -> None:
+    ends = {"from": "2026-11-24", "until": "2026-11-23", "order_ref": "o"}
+    rows = [
+        ("e1", {"list": "takedown", "member": "t1"} | ends),
+        ("e2", {"list": "showcase", "member": "t2"} | ends),
+        ("e3", {"list": "takedown", "member": "t2", "order_ref": "o"}),
+    ]
+    store.apply([("listing", key, row) for key, row in rows], actor="before", at_us=1)
+    assert lists_of(store, "t1") == {"takedown"}, "the strict side: all days"
+    assert lists_of(store, "t2") == {"takedown"}, "and none of a list that favours"
+
+
+def test_lists_of_a_subject_may_stand_apart(store: FactStore) -> None:
+    load(store, "id,kind,listings\nt1,drama,black_title | showcase\n")
+    load(store, HEADER + "".join(
+        f"e{day},embargo,t1,2026-09-{day:02},2026-09-{day:02},o\n" for day in range(1, 17)
+    ))  # fmt: skip
+    assert lists_of(store, "t1") == {"black_title", "embargo"}
+
+
 def test_of_too_many_entries_burdens_run_through_and_favours_go() -> None:
     rows = [
         {

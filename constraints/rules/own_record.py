@@ -4,16 +4,23 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from constraints.demands import Barred, Demand
 from constraints.effects import Block, RowEffect
 from constraints.facts import Facts, subject_keys
 from constraints.page import Page
+from constraints.record_table import table
 from constraints.rule import Day, Name, Rule, Verdicts
 from constraints.terms import Document, Kind
 
 FOREIGN = 1
+
+
+def _ids(platforms: tuple[str, ...]) -> tuple[str, ...]:
+    """Turn short names into ids, for facts tell issuers by these."""
+    known = table().issuers
+    return tuple(known[name].id if name in known else name for name in platforms)
 
 
 class OwnRecord(Rule):
@@ -32,7 +39,7 @@ class OwnRecord(Rule):
     """
 
     type: Literal["own_record"]
-    platforms: Annotated[tuple[Name, ...], Field(max_length=32)] = ()
+    platforms: Annotated[tuple[Name, ...], Field(max_length=32), AfterValidator(_ids)] = ()
 
     def rows(self, facts: Facts, day: Day) -> Verdicts:
         """Verdict FOREIGN: a platform's filing, or maybe one, and of none of ours."""

@@ -93,22 +93,25 @@ def takedown(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Take a title or room down: it stands on the list `takedown` from its first day on."""
-    first = since.date() if since else date_of(day_at(now_us()))
-    last = until.date().isoformat() if until else ""
+    """Take a title or room down: it stands on the list `takedown` from its first day on.
+
+    Each order has an entry of its own, and none lifts another's. The same order told again changes
+    its entry: with `--until` it ends.
+    """
     entry = {
-        "listing_id": f"takedown {subject}",
+        "listing_id": _takedown_id(subject, order_ref),
         "list": Listing.TAKEDOWN.name.lower(),
         "member": subject,
-        "from": first.isoformat(),
-        "until": last,
         "order_ref": order_ref,
-        "note": note,
     }
-    text = io.StringIO()
-    csv.writer(text).writerows([entry.keys(), entry.values()])
     where = settings_with(data_dir=data_dir).data_dir
     with FactStore(where) as store:
+        if since or entry["listing_id"] not in store.state("listing"):
+            first = since.date() if since else date_of(day_at(now_us()))
+            entry["from"] = first.isoformat()
+        entry |= {"until": until.date().isoformat() if until else "", "note": note}
+        text = io.StringIO()
+        csv.writer(text).writerows([entry.keys(), entry.values()])
         content, before = text.getvalue().encode("utf-8", "surrogatepass"), store.head()
         outcome = import_csv(store, "takedown", content, at_us=now_us())
         _note("takedown", where, before, store.head(), f"{subject} {order_ref}")
@@ -118,6 +121,12 @@ def takedown(
         report(outcome)
     if outcome.faults:
         raise typer.Exit(1)
+
+
+def _takedown_id(subject: str, order_ref: str) -> str:
+    """Return the id of an order's entry; a listing's id may be no longer than a subject's."""
+    digest = hashlib.sha256(f"{subject}\n{order_ref}".encode("utf-8", "surrogatepass"))
+    return f"takedown {subject[:96]} {digest.hexdigest()[:16]}"
 
 
 def _note(action: str, data_dir: Path, before: Head, after: Head, told: str) -> None:

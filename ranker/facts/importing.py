@@ -226,7 +226,8 @@ def _check(store: FactStore, entity: Entity, today: int) -> Check:
     """Return what tells whether a row of this entity may stand, given what the store holds."""
     subjects, candidates = store.state("subject"), store.state("candidate")
     if entity == "listing":
-        return lambda _, row: listings.check_entry(row, subjects)
+        entries = store.state("listing")
+        return lambda key, row: listings.check_entry({**entries.get(key, {}), **row}, subjects)
     if entity == "alias":
         return aliases.check(store.state("alias"), today)
 

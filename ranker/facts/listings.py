@@ -69,6 +69,9 @@ def as_text(row: Mapping[str, str]) -> str:
 class Entries:
     """All entries of a revision, ready to be joined to subjects.
 
+    One whose days cannot be read runs through all of them where its list burdens, and through none
+    where it favours: no entry may keep the others from being read.
+
     Args:
         rows: entries as the store holds them.
     """
@@ -76,7 +79,14 @@ class Entries:
     def __init__(self, rows: Iterable[Mapping[str, str]]) -> None:
         self._of: dict[tuple[str, str], set[str]] = defaultdict(set)
         for row in rows:
-            self._of[MEMBERS[_list_of(row)], row["member"]].add(as_text(row))
+            text = as_text(row)
+            try:
+                parse_listings(text)
+            except ValueError:
+                if _list_of(row) >= Listing.KEY_CATALOGUE:
+                    continue
+                text = as_text({"list": row["list"]})
+            self._of[MEMBERS[_list_of(row)], row["member"]].add(text)
 
     def joined(self, subject_id: str, row: Mapping[str, str]) -> Mapping[str, str]:
         """Return a subject's row with every entry that concerns it.
@@ -84,7 +94,7 @@ class Entries:
         LIMIT: where there are more than LISTINGS_MAX, entries of one list become one, from the
         first day to the last for a list that burdens; of lists that favour none is kept.
         """
-        told = {text for text in row.get("listings", "").split("|") if text}
+        told = {text.strip() for text in row.get("listings", "").split("|") if text.strip()}
         for column in set(MEMBERS.values()) if self._of else ():
             names = [subject_id] if column == "id" else row.get(column, "").split("|")
             for name in names:
