@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from constraints.fact_text import read_facts
 from constraints.law import law_rows
 from constraints.record_number import (
     RecordNumber,
@@ -16,6 +17,9 @@ from constraints.record_number import (
     parse,
 )
 from constraints.record_table import table
+from constraints.rule import Day
+from constraints.rules.own_record import OwnRecord
+from constraints.vocabulary import Vocabulary
 from tests.make import TODAY
 from tests.number_strings import DAYS, judge, strings
 
@@ -246,3 +250,14 @@ def test_brackets_widths_and_spaces_make_no_difference(
 def test_fifty_thousand_strings_are_read_or_refused_and_none_is_verified() -> None:
     for i, text in enumerate(strings(50_000, 20261124)):
         judge(text, DAYS[i % len(DAYS)])
+
+
+@pytest.mark.parametrize("name", ["七猫", "qimao"])
+def test_a_platform_is_ours_by_its_id_and_as_it_stands_in_numbers(name: str) -> None:
+    told = {"kind": "drama", "document": "platform_filing"}
+    numbers = ("（七猫）网微剧备字（2026）第1号", "（番茄）网微剧备字（2026）第1号")
+    rows = [told | {"document_number": number} for number in numbers]
+    facts = read_facts(rows, Vocabulary())
+    rule = OwnRecord(type="own_record", id="own", source="LIC-03", platforms=(name,))
+    day = Day(0)
+    assert rule.rows(facts, day).tolist() == rule.judged(facts, day).tolist() == [0, 1]
