@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 SHANGHAI: Final = timezone(timedelta(hours=8))  # no summer time since 1991; a date is its midnight
+INSTANT_US_MAX: Final = 253_370_764_800_000_000  # LIMIT: 9999-01-01, beyond which no date is told
 _AHEAD_US: Final = SHANGHAI.utcoffset(None) // timedelta(microseconds=1)
 _DAY_US: Final = timedelta(days=1) // timedelta(microseconds=1)
 

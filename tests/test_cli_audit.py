@@ -1,15 +1,20 @@
 """`slotwarden audit`, run as people run it, on the log of a real server."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ranker.audit import segments
 from ranker.audit.checking import check, read_records
+from ranker.audit.desk import note_at_desk
 from ranker.audit.frames import Segment
 from ranker.audit.log import FOLDER, DecisionLog
+from ranker.audit.logs import home_of
 from ranker.audit.records import record
+from ranker.audit.sealing import Sealer
+from ranker.clock import now_us
 from ranker.v1 import log_pb2
 from tests.commands import spawn
 from tests.serving import request, served
@@ -32,6 +37,42 @@ def test_a_whole_log_is_said_to_be_whole(folder: Path) -> None:
     told = json.loads(spawn("audit", "fsck", *where, "--json").out)
     assert (told["records"], told["decisions"], told["faults"]) == (6, 3, [])
     assert "the log is whole" in spawn("audit", "fsck", *where, "--lang", "en").out
+
+
+def test_records_that_are_gone_are_missed_at_either_end(folder: Path) -> None:
+    """A log begins with record 1, and holds what its checkpoint signed."""
+    log = folder / FOLDER
+    (path,) = segments.segments_of(log)
+    with closing(DecisionLog(folder, clock=lambda: now_us() + 86_400_000_000)) as going:
+        going.control("policy", "a", "b")
+    where, first = ("--data-dir", folder), path.read_bytes()
+    assert len(segments.segments_of(log)) == 2
+    path.unlink()
+    done = spawn("audit", "fsck", *where)
+    assert done.code == 1
+    assert "begins with 7 after 0" in done.out
+    path.write_bytes(first)
+    assert spawn("audit", "fsck", *where).code == 0
+
+
+def test_a_log_that_is_gone_and_the_log_of_the_desk_are_looked_for(folder: Path) -> None:
+    where, worker = ("--data-dir", folder), home_of(folder, 1)
+    with closing(DecisionLog(worker, "disk")) as log:
+        sealer = Sealer(log, worker)
+        log.control("start", "", "")
+        sealer.seal()
+    note_at_desk(folder, "hold", "", "case")
+    told = json.loads(spawn("audit", "fsck", *where, "--json").out)
+    assert [Path(one["log"]).parent.name for one in told["logs"]] == ["worker-1", "desk"]
+    for home in (worker, folder / "desk"):
+        (path,) = segments.segments_of(home / FOLDER)
+        raw = path.read_bytes()
+        path.unlink()
+        done = spawn("audit", "fsck", *where)
+        assert done.code == 1, home
+        assert "1 were signed" in done.out
+        path.write_bytes(raw)
+    assert spawn("audit", "fsck", *where).code == 0
 
 
 def test_a_changed_byte_is_named_with_file_byte_and_record(folder: Path) -> None:

@@ -170,6 +170,11 @@ BAD: dict[str, tuple[Callable[[pb.Exposure], object], str, str]] = {
     "long id": (lambda e: setattr(e, "id", "x" * 129), "id", "TEXT_TOO_LONG"),
     "control": (lambda e: setattr(e, "id", "a\nb"), "id", "TEXT_NOT_PRINTABLE"),
     "no time": (lambda e: e.ClearField("shown_at_us"), "shown_at_us", "SHOWN_AT_MISSING"),
+    "nanoseconds": (
+        lambda e: setattr(e, "shown_at_us", NOW_US * 1_000),
+        "shown_at_us",
+        "SHOWN_AT_OUT_OF_RANGE",
+    ),
     "many outcomes": (
         lambda e: e.outcomes.extend([pb.Outcome(kind=pb.OUTCOME_KIND_CLICK)] * 17),
         "outcomes",

@@ -80,7 +80,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if week:
                 put(folder, "id", {"room-b": {"restriction": "none"}}, now[0])
                 order = {"list": "takedown", "member": "gone", "order_ref": "〔2026〕9号"}
-                put(folder, "listing_id", {"t-1": order}, now[0])
+                lifted = order | {"member": "lead-2", "from": "2026-11-20", "until": "2026-11-22"}
+                put(folder, "listing_id", {"t-1": order, "t-2": lifted}, now[0])
                 app.server.state.refresh()
             for count in (4, 6, 10):
                 now[0] += 1_000_000
@@ -242,7 +243,9 @@ def test_live_rooms_by_grade_and_restrictions(folder: Path) -> None:
 
 def test_an_order_is_followed_to_the_last_impression(folder: Path) -> None:
     told = report(folder, "takedown")
-    (row,) = rows(told, "orders")
+    lifted, row = sorted(rows(told, "orders"), key=lambda row: str(row["until_day"] or "none"))
+    assert (lifted["subject_id"], lifted["after_order"]) == ("lead-2", 0), "it lawfully came back"
+    assert lifted["placed"] > 0
     stood = [d for d, p in filled(folder) if p.id == "gone"]
     assert (row["subject_id"], row["title"], row["order_ref"]) == (
         "gone",

@@ -2,8 +2,11 @@
 
 import json
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,11 +16,11 @@ from ranker.audit.bundle import Prover
 from ranker.audit.checking import check, read_records
 from ranker.audit.log import FOLDER, DecisionLog
 from ranker.audit.records import Record
-from ranker.audit.retention import Terms, expire
+from ranker.audit.retention import Hold, Terms, expire, locked_holds, write_holds
 from ranker.audit.sealing import Sealer
 from ranker.audit.segments import compact
 from ranker.audit.tables.manifest import Manifest
-from ranker.audit.tables.rotating import rotate
+from ranker.audit.tables.rotating import forgotten, rotate
 from ranker.clock import in_shanghai, now_us
 from ranker.settings import Settings
 from ranker.v1 import log_pb2
@@ -159,6 +162,52 @@ def test_days_under_hold_are_kept_until_it_is_released(folder: Path) -> None:
     assert actions == ["hold", "expire", "release", "expire"]
 
 
+def test_a_day_held_while_bodies_are_deleted_is_kept(folder: Path) -> None:
+    """Of one segment a day: whoever is told that a day is held can rely on it."""
+    day = TODAY - timedelta(1_097)
+
+    def hold_it() -> None:
+        with locked_holds(folder) as before:
+            write_holds(folder, [*before, Hold("case", day, day, "x")])
+
+    expire(folder / FOLDER, Terms(183, 183), partial(locked_holds, folder), TODAY,
+           tick=lambda count: hold_it() if count == 1 else None)  # fmt: skip
+    kept = {age for age, _ in left(folder)}
+    assert 1_097 in kept
+    assert not kept & {1_200, 1_096}
+
+
+def test_nothing_is_deleted_while_holds_are_changed(folder: Path) -> None:
+    begun, done = threading.Event(), threading.Event()
+
+    @contextmanager
+    def holds() -> Iterator[list[Hold]]:
+        begun.set()
+        with locked_holds(folder) as found:
+            yield found
+
+    def delete() -> None:
+        expire(folder / FOLDER, Terms(183, 183), holds, TODAY)
+        done.set()
+
+    with locked_holds(folder):
+        thread = threading.Thread(target=delete)
+        thread.start()
+        assert begun.wait(10)
+        assert not done.wait(0.2)
+        assert len(left(folder)) == 14
+    thread.join()
+    assert len(left(folder)) < 14
+
+
+def test_nothing_is_deleted_while_tables_are_made(folder: Path) -> None:
+    rotate(folder)
+    with forgotten(folder, 0, 0):
+        done = spawn("audit", "expire", "--data-dir", folder)
+    assert "another rotation is under way" in done.fault()
+    assert len(left(folder)) == 14, "or it would stand in tables that nothing takes it from"
+
+
 def test_holds_that_cannot_be_read_stop_all_deleting(folder: Path) -> None:
     (folder / "holds.json").write_text('[{"name": "case"}]')
     done = spawn("audit", "expire", "--data-dir", folder)
@@ -167,7 +216,7 @@ def test_holds_that_cannot_be_read_stop_all_deleting(folder: Path) -> None:
 
 
 def test_a_body_taken_away_too_early_is_a_fault(folder: Path) -> None:
-    expire(folder / FOLDER, Terms(400, 400), [], TODAY)  # no setting allows that
+    expire(folder / FOLDER, Terms(400, 400), lambda: nullcontext([]), TODAY)  # no setting does
     (fault,) = [one for one in check(folder / FOLDER).faults if one.kind == "deleted"][-1:]
     assert (fault.kind, fault.sequence) == ("deleted", 12)
     done = spawn("audit", "fsck", "--data-dir", folder)

@@ -156,7 +156,7 @@ class _Books:
         if self.log_id and header.log_id != self.log_id:
             self.fault(path, 0, "origin", header.first_sequence)
         self.log_id = header.log_id
-        if self.last and header.first_sequence != self.last + 1:
+        if header.first_sequence != self.last + 1:  # a log begins with record 1
             told = f"begins with {header.first_sequence} after {self.last}"
             self.fault(path, 0, "gap", self.last + 1, told)
         self.last = header.first_sequence - 1

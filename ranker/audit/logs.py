@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+from ranker.audit.checkpoint import CHECKPOINT
 from ranker.audit.log import FOLDER
 from ranker.audit.segments import segments_of
 
@@ -20,9 +21,13 @@ def home_of(data_dir: Path, worker: int) -> Path:
 
 
 def homes_of(data_dir: Path) -> list[Path]:
-    """Return the homes that hold a log, by worker."""
+    """Return the homes that hold a log, by worker; or held one, as a checkpoint there says."""
     found = {0: data_dir}
     for path in data_dir.glob("worker-*"):
         if name := _WORKER.fullmatch(path.name):
             found[int(name[1])] = path
-    return [found[n] for n in sorted(found) if segments_of(found[n] / FOLDER)]
+    return [found[n] for n in sorted(found) if _has_log(found[n] / FOLDER)]
+
+
+def _has_log(folder: Path) -> bool:
+    return bool(segments_of(folder)) or (folder / CHECKPOINT).exists()

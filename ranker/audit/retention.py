@@ -3,8 +3,11 @@
 INVARIANT: nothing younger than the law allows, and nothing of a day under legal hold, is deleted.
 """
 
+import fcntl
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -73,6 +76,21 @@ class Expired(NamedTuple):
     last: int
 
 
+@contextmanager
+def locked_holds(data_dir: Path) -> Iterator[list[Hold]]:
+    """Give the holds in force, and let nobody change them, or delete anything, meanwhile.
+
+    Raises:
+        SettingsError: the file holds something else.
+    """
+    file = os.open(data_dir / f"{HOLDS}.lock", os.O_RDWR | os.O_CREAT, 0o640)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield holds_of(data_dir)
+    finally:
+        os.close(file)
+
+
 def holds_of(data_dir: Path) -> list[Hold]:
     """Return the holds in force.
 
@@ -112,7 +130,7 @@ def write_holds(data_dir: Path, holds: list[Hold]) -> None:
 def expire(
     folder: Path,
     terms: Terms,
-    holds: list[Hold],
+    holds: Callable[[], AbstractContextManager[list[Hold]]],
     today: date,
     *,
     is_rehearsal: bool = False,
@@ -125,7 +143,7 @@ def expire(
     Args:
         folder: of the log.
         terms: how long bodies are kept.
-        holds: days that are kept.
+        holds: gives the days that are kept, anew for each segment: one may be held meanwhile.
         today: in Shanghai.
         is_rehearsal: only count.
         tick: told how many segments were looked at.
@@ -137,7 +155,8 @@ def expire(
     total = Expired(0, 0, 0, 0, 0)
     for count, path in enumerate(segments_of(folder)[:-1], 1):
         if terms.days < (today - date.fromisoformat(path.parent.name)).days:
-            found = _expire(path, terms, holds, today, is_rehearsal)
+            with holds() as kept:
+                found = _expire(path, terms, kept, today, is_rehearsal)
             total = Expired(
                 total.bodies + found.bodies,
                 total.bytes_freed + found.bytes_freed,

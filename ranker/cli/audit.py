@@ -17,7 +17,7 @@ from ranker.audit.records import Stored, unpack
 from ranker.audit.segments import compact as compacted
 from ranker.audit.segments import segments_of
 from ranker.audit.standalone import verify as verifier
-from ranker.cli.records import located, log_folders, not_whole, whole
+from ranker.cli.records import all_folders, located, log_folders, not_whole, whole
 from ranker.cli.shared import (
     Bar,
     DataDir,
@@ -39,6 +39,7 @@ _TOLD: Final = {
     Language.ZH: {
         "sound": "日志完整：{records} 条记录，其中决策 {decisions} 条，编号 1 至 {last}，"
         "每条决策 {each} 字节，每个候选 {candidate} 字节；已签署 {signed} 条",
+        "deleted": "；其中 {count} 条的内容已到期删除",
         "bundle": "{count} 条记录写入 {out}；交给对方后运行 python3 verify.py .",
         "compact": "压缩前 {before:,} 字节，压缩后 {after:,} 字节",
         "broken": "日志有 {count} 处问题",
@@ -48,6 +49,7 @@ _TOLD: Final = {
     Language.EN: {
         "sound": "the log is whole: {records} records, {decisions} of them decisions, numbers 1 to "
         "{last}; {each} bytes a decision, {candidate} a candidate; {signed} are signed",
+        "deleted": "; the bodies of {count} were deleted when their time was over",
         "bundle": "{count} records written to {out}; whoever gets it runs python3 verify.py .",
         "compact": "{before:,} bytes before, {after:,} after",
         "broken": "the log has {count} faults",
@@ -68,9 +70,12 @@ _BODIES: Final[dict[int, Any]] = {
 
 @audit_app.command()
 def fsck(data_dir: DataDir = None, lang: Lang = Language.ZH, as_json: Json = False) -> None:
-    """Check every byte of the log: lengths, checksums, numbers, digests. Fails on any fault."""
+    """Check every byte of all logs, the desk's too: lengths, checksums, numbers, digests.
+
+    Fails on any fault.
+    """
     checked = {}
-    for folder in log_folders(data_dir):
+    for folder in all_folders(data_dir):
         size = sum(path.stat().st_size for path in segments_of(folder))
         with Bar(folder.parent.name, size) as tick:
             checked[folder] = check(folder, tick)
@@ -104,7 +109,8 @@ def _say(found: Found, lang: Language) -> None:
         "each": round(found.decision_bytes / max(found.decisions, 1)),
         "candidate": round(found.decision_bytes / max(found.candidates, 1), 1),
     }
-    print(str(words["sound"]).format(**told))
+    deleted = str(words["deleted"]).format(count=found.deleted) if found.deleted else ""
+    print(str(words["sound"]).format(**told) + deleted)
 
 
 def _fault(fault: Fault, lang: Language) -> str:

@@ -6,6 +6,7 @@ from typing import Final, NoReturn
 
 from constraints.errors import quoted
 from ranker.audit.checking import read_records
+from ranker.audit.desk import FOLDER as DESK
 from ranker.audit.log import FOLDER
 from ranker.audit.logs import homes_of
 from ranker.audit.lookup import Lookup, decision_of
@@ -23,6 +24,12 @@ def log_folders(data_dir: Path | None) -> list[Path]:
     if not folders:
         fail(f"{where / FOLDER}: holds no decision log")
     return folders
+
+
+def all_folders(data_dir: Path | None) -> list[Path]:
+    """Return the same, and that of the desk's log behind them, where there is one."""
+    desk = settings_with(data_dir=data_dir).data_dir / DESK / FOLDER
+    return log_folders(data_dir) + ([desk] if desk.is_dir() else [])
 
 
 def log_folder(data_dir: Path | None) -> Path:

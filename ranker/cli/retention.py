@@ -1,6 +1,8 @@
 """`slotwarden audit expire` and `hold`: what may be deleted, and what must not."""
 
+from contextlib import nullcontext
 from datetime import date, datetime
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -9,9 +11,9 @@ from rich.text import Text
 
 from constraints.errors import quoted
 from ranker.audit.desk import note_at_desk
-from ranker.audit.retention import Hold, Terms, expire, holds_of, write_holds
+from ranker.audit.retention import Hold, Terms, expire, holds_of, locked_holds, write_holds
 from ranker.audit.segments import segments_of
-from ranker.audit.tables.rotating import forget
+from ranker.audit.tables.rotating import forgotten
 from ranker.cli.records import log_folders
 from ranker.cli.shared import (
     Bar,
@@ -58,19 +60,25 @@ def expire_command(
     The time is SLOTWARDEN_RETAIN_DAYS and SLOTWARDEN_RETAIN_LIVE_DAYS, 1,096 days each unless set.
     """
     settings, folders = settings_with(data_dir=data_dir), log_folders(data_dir)
-    holds = holds_of(settings.data_dir)
+    holds, in_force = partial(locked_holds, settings.data_dir), holds_of(settings.data_dir)
+
+    def seen() -> nullcontext[list[Hold]]:
+        return nullcontext(in_force)  # a rehearsal writes nothing, no lock either
+
     terms = Terms(settings.retain_days, settings.retain_live_days)
     today = in_shanghai(now_us()).date()
     bodies = freed = held = 0
     for folder in folders:
-        found = expire(folder, terms, holds, today, is_rehearsal=True)
+        found = expire(folder, terms, seen, today, is_rehearsal=True)
         if found.bodies and not rehearse:
             before = f"{folder.parent.name}: {found.first} to {found.last}, {found.bodies} bodies"
             days = f"{terms.days}/{terms.live_days} days"
             note_at_desk(settings.data_dir, "expire", before, "", days)
-            with Bar(folder.parent.name, len(segments_of(folder))) as tick:
+            with (
+                forgotten(folder.parent, found.first, found.last),
+                Bar(folder.parent.name, len(segments_of(folder))) as tick,
+            ):
                 found = expire(folder, terms, holds, today, tick=tick)
-            forget(folder.parent, found.first, found.last)
         bodies, freed, held = bodies + found.bodies, freed + found.bytes_freed, held + found.held
     if as_json:
         told = {"bodies": bodies, "bytes_freed": freed, "held": held}
@@ -99,13 +107,16 @@ def hold_command(
 ) -> None:
     """Keep some days whatever their age (a case, a court), or end that; each is recorded first."""
     where = settings_with(data_dir=data_dir).data_dir
-    holds = holds_of(where)
-    if name:
-        holds = _changed(holds, name, first, last, reason, release)
-        kept = next((one for one in holds if one.name == name), None)
-        told = f"{kept.first} to {kept.last}" if kept else ""
-        note_at_desk(where, "release" if release else "hold", name, told, reason)
-        write_holds(where, holds)
+    if not name:
+        holds = holds_of(where)
+    else:
+        where.mkdir(parents=True, exist_ok=True)
+        with locked_holds(where) as before:
+            holds = _changed(before, name, first, last, reason, release)
+            kept = next((one for one in holds if one.name == name), None)
+            told = f"{kept.first} to {kept.last}" if kept else ""
+            note_at_desk(where, "release" if release else "hold", name, told, reason)
+            write_holds(where, holds)
     if as_json:
         print_json([one._asdict() for one in holds])
     elif not holds:

@@ -10,6 +10,7 @@ from constraints.errors import OverloadedError, RequestError
 from ranker.audit.log import DecisionLog
 from ranker.audit.records import record
 from ranker.audit.shown import ANYTHING, Decided, Shown, digest_of
+from ranker.clock import INSTANT_US_MAX
 from ranker.clock import now_us as clock
 from ranker.telemetry import EXPOSURES, alarm
 from ranker.v1 import exposure_pb2 as pb
@@ -145,6 +146,9 @@ def _check(field: str, one: pb.Exposure) -> None:
         raise _bad(f"{field}.decision_id", "is missing", "DECISION_ID_MISSING")
     if not one.shown_at_us:
         raise _bad(f"{field}.shown_at_us", "is missing", "SHOWN_AT_MISSING")
+    if one.shown_at_us > INSTANT_US_MAX:
+        fault = f"is {one.shown_at_us}, beyond the year 9998: it is told in microseconds"
+        raise _bad(f"{field}.shown_at_us", fault, "SHOWN_AT_OUT_OF_RANGE")
     if len(one.outcomes) > OUTCOMES_MAX:
         raise _bad(f"{field}.outcomes", f"has more than {OUTCOMES_MAX}", "TOO_MANY_OUTCOMES")
     for index, outcome in enumerate(one.outcomes):

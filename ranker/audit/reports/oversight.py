@@ -97,10 +97,13 @@ _ORDERS: Final = """
         arg_max(from_day, from_revision) AS from_day,
         arg_max(until_day, from_revision) AS until_day
     FROM listings WHERE list IN ('takedown', 'black_title') GROUP BY listing_id"""
+_UNDER_ORDER: Final = """s.instant_us > l.since_us
+            AND s.date >= coalesce(try_cast(l.from_day AS DATE), s.date)
+            AND s.date <= coalesce(try_cast(l.until_day AS DATE), s.date)"""
 _LAST: Final = f"""
     SELECT l.listing_id, l.since_us, count(*) AS times, max(s.instant_us) AS last_us,
-        count(*) FILTER (WHERE s.instant_us > l.since_us) AS after_order,
-        max(s.instant_us) FILTER (WHERE s.instant_us > l.since_us) AS last_after_us,
+        count(*) FILTER (WHERE {_UNDER_ORDER}) AS after_order,
+        max(s.instant_us) FILTER (WHERE {_UNDER_ORDER}) AS last_after_us,
         arg_max(s.decision_id, s.instant_us) AS decision_id
     FROM ({_ORDERS}) l
     JOIN (SELECT member AS id, member FROM listings

@@ -5,6 +5,7 @@ from typing import Final
 from ranker.audit.records import Stored
 from ranker.audit.segments import day_of
 from ranker.audit.tables.schema import DATE, MANY, Rows, Table
+from ranker.clock import INSTANT_US_MAX
 from ranker.v1 import exposure_pb2, log_pb2
 
 EXPOSURES: Final = Table(
@@ -32,7 +33,7 @@ def read_exposures(stored: Stored, into: Rows) -> None:
             one.exposure.slot,
             one.exposure.id or one.decided_id or None,
             one.decided_id or None,
-            one.exposure.shown_at_us,
+            min(one.exposure.shown_at_us, INSTANT_US_MAX),  # an older server took any
             exposure_pb2.ExposureStatus.Name(one.status).removeprefix("EXPOSURE_STATUS_").lower(),
             MANY.join(_outcome(each) for each in one.exposure.outcomes),
         )

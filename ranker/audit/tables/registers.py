@@ -2,13 +2,15 @@
 
 import json
 import sqlite3
-import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
+from constraints.facts import Facts
 from constraints.law import law_rows
 from constraints.policy import Policy
+from constraints.record_number import normalise
 from ranker.audit.tables.manifest import File
 from ranker.audit.tables.parquet import write_register
 from ranker.audit.tables.schema import Row, Table
@@ -91,9 +93,21 @@ REGISTERS: Final = (SUBJECTS, CANDIDATES, RULES, ARTICLES, ALIASES, LISTINGS)
 """Every table made from something else than records."""
 
 
+_WORDS: Final = {f.name for f in fields(Facts) if f.metadata.get("enum")} | {"list"}
+_LISTS: Final = {f.name for f in fields(Facts) if f.metadata.get("flags")} | {"themes", "people"}
+
+
 def number_key(number: str) -> str:
-    """Return a licence or filing number as it is compared: one width of signs, no spaces."""
-    return "".join(unicodedata.normalize("NFKC", number).split()).lower()
+    """Return a licence or filing number as it is compared: one kind of signs, no spaces."""
+    return normalise(number).lower()
+
+
+def _as_compared(name: str, text: str | None) -> str | None:
+    """Return a value as rules read it: an import takes words in any case, and spaces in lists."""
+    if text is None:
+        return None
+    told = text.lower() if name in _WORDS else text
+    return "|".join(part.strip() for part in told.split("|")) if name in _LISTS else told
 
 
 def write_registers(data_dir: Path, root: Path) -> tuple[File, ...]:
@@ -111,14 +125,14 @@ def write_registers(data_dir: Path, root: Path) -> tuple[File, ...]:
     path = data_dir / "facts.sqlite"
     for key, begins, ends, since_us, told in _changes(path, "subject"):
         number = number_key(told.get("document_number", ""))
-        first = (told.get(name) for name in _TOLD)
-        more = (told.get(name) for name in _MORE)
+        first = (_as_compared(name, told.get(name)) for name in _TOLD)
+        more = (_as_compared(name, told.get(name)) for name in _MORE)
         subjects.append((key, begins, ends, *first, number, since_us, *more))
     for key, begins, ends, _, told in _changes(path, "candidate"):
         candidates.append((key, begins, ends, told.get("subject_id")))
     tags = [(k, b, e, t.get("theme")) for k, b, e, _, t in _changes(path, "alias")]
     entries = [
-        (key, begins, ends, since_us, *(told.get(name) for name in _LISTED))
+        (key, begins, ends, since_us, *(_as_compared(n, told.get(n)) for n in _LISTED))
         for key, begins, ends, since_us, told in _changes(path, "listing")
     ]
     rows = law_rows().items()

@@ -116,8 +116,12 @@ def added(rotations: Sequence[Rotated]) -> Rotated:
     )
 
 
-def forget(data_dir: Path, first: int, last: int) -> None:
-    """Remove from the tables all parts that hold some records; the next rotation makes them anew.
+@contextmanager
+def forgotten(data_dir: Path, first: int, last: int) -> Iterator[None]:
+    """Remove from the tables all parts that hold some records, and let none be made meanwhile.
+
+    What changes these records is done within: whatever becomes of it, no table holds what the log
+    does not. The next rotation makes the parts anew.
 
     Args:
         data_dir: folder of the log.
@@ -125,18 +129,19 @@ def forget(data_dir: Path, first: int, last: int) -> None:
         last: of the last.
 
     Raises:
-        SettingsError: a rotation is under way.
+        SettingsError: a rotation is under way; nothing was removed.
         OSError: something cannot be removed.
     """
     root = data_dir / FOLDER
-    before = Manifest.load(root) if root.exists() else None
-    if before is None:
-        return
+    root.mkdir(parents=True, exist_ok=True)
     with _locked(root):
-        kept = tuple(part for part in before.parts if part.last < first or last < part.first)
-        before = before.model_copy(update={"parts": kept})
-        before.save(root)
-        _sweep(root, before)
+        before = Manifest.load(root)
+        if before is not None:
+            kept = tuple(part for part in before.parts if part.last < first or last < part.first)
+            before = before.model_copy(update={"parts": kept})
+            before.save(root)
+            _sweep(root, before)
+        yield
 
 
 def signed_size(data_dir: Path) -> int:
