@@ -25,8 +25,8 @@ from ranker.v1 import rerank_pb2 as pb
 
 DOCUMENTED: Final = {
     *("OK", "INVALID_ARGUMENT", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED", "NOT_FOUND"),
-    *("DEADLINE_EXCEEDED",),
 }
+"""Statuses a message may be answered with in time; one that hangs a method is none of them."""
 IN_FLIGHT: Final = 32
 WARM: Final = 20_000  # messages before memory is looked at
 GROWTH_MAX_MB: Final = 16.0

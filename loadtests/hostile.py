@@ -99,18 +99,34 @@ def _idle(address: str) -> Iterator[None]:
 
 
 @contextmanager
-def _busy(step: Callable[[list[socket.socket]], None], address: str, count: int) -> Iterator[None]:
-    """Do something on connections of its own, again and again."""
-    stop = threading.Event()
+def _busy(
+    step: Callable[[list[socket.socket]], list[socket.socket]], address: str, count: int
+) -> Iterator[None]:
+    """Do something on connections of its own, again and again; one that is closed is made anew.
+
+    Raises:
+        RuntimeError: the attack ended before it should: nothing was measured beside it.
+    """
+    stop, faults = threading.Event(), list[OSError]()
+
+    def fresh() -> socket.socket:
+        one = _connected(address)
+        one.sendall(_PREFACE)
+        return one
 
     def run() -> None:
-        held = [_connected(address) for _ in range(count)]
-        for one in held:
-            one.sendall(_PREFACE)
-        while not stop.is_set():
-            step(held)
-        for one in held:
-            one.close()
+        held = [fresh() for _ in range(count)]
+        try:
+            while not stop.is_set():
+                for closed in step(held):
+                    held.remove(closed)
+                    closed.close()
+                    held.append(fresh())
+        except OSError as error:
+            faults.append(error)
+        finally:
+            for one in held:
+                one.close()
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -119,36 +135,35 @@ def _busy(step: Callable[[list[socket.socket]], None], address: str, count: int)
     finally:
         stop.set()
         thread.join()
+    if faults:
+        raise RuntimeError(f"an attack ended: {faults[0]}")
 
 
-def _drip(held: list[socket.socket]) -> None:
-    """Send a byte of a request that never ends, on each connection."""
-    for one in held:
-        try:
-            one.sendall(b"\x00")
-        except OSError:  # it was closed on us: rightly
-            held.remove(one)
-            break
+def _drip(held: list[socket.socket]) -> list[socket.socket]:
+    """Send a byte of a request that never ends, on each connection; return those closed on us."""
     time.sleep(0.05)
+    return [one for one in held if not _sent(one, b"\x00")]
 
 
-def _ping(held: list[socket.socket]) -> None:
-    """Send pings without waiting; come back when we are thrown out."""
-    for at, one in enumerate(held):
-        try:
-            one.sendall(_PING * 50)
-            one.setblocking(False)
-            try:
-                if not one.recv(65_536):
-                    raise OSError
-            except BlockingIOError:
-                pass
-            one.setblocking(True)
-        except OSError:
-            one.close()
-            held.pop(at)
-            break
+def _ping(held: list[socket.socket]) -> list[socket.socket]:
+    """Send pings without waiting; return the connections that were closed on us, rightly."""
     time.sleep(0.005)
+    return [one for one in held if not _sent(one, _PING * 50)]
+
+
+def _sent(one: socket.socket, raw: bytes) -> bool:
+    """Send, read what was answered, and tell whether the connection still stands."""
+    try:
+        one.sendall(raw)
+        one.setblocking(False)
+        try:
+            return bool(one.recv(65_536))
+        except BlockingIOError:
+            return True
+        finally:
+            one.setblocking(True)
+    except OSError:
+        return False
 
 
 @contextmanager

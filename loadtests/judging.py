@@ -21,6 +21,7 @@ from loadtests.traffic import traffic
 from ranker.v1.rerank_pb2 import RerankResponse
 
 EXAMPLES_MAX: Final = 20  # LIMIT: faults told in words
+CLOCKS_S: Final = 2.0  # how far the server's clock may be from ours
 _CHUNK: Final = 2_000  # replies read at once
 
 
@@ -55,9 +56,16 @@ class Spool:
         self._stream, self.kept = stream, 0
         pickle.dump((count, seed, str(data)), stream)
 
-    def add(self, page: Page, reply: bytes) -> None:
-        """Keep a page and the bytes of its reply."""
-        pickle.dump((page, reply), self._stream)
+    def add(self, page: Page, reply: bytes, sent_s: float, came_s: float) -> None:
+        """Keep a page and the bytes of its reply, and when it was sent and answered.
+
+        Args:
+            page: what was asked.
+            reply: bytes of the answer.
+            sent_s: when it was asked, seconds since 1970.
+            came_s: when it was answered.
+        """
+        pickle.dump((page, reply, sent_s, came_s), self._stream)
         self.kept += 1
 
 
@@ -82,13 +90,26 @@ def judged(path: Path) -> Told:
         told.unlink(missing_ok=True)
 
 
-def _read(stream: IO[bytes]) -> Iterator[tuple[Page, Any]]:
+class _Read(NamedTuple):
+    """A page, its reply, and what is wrong with the instant the reply says it was decided at."""
+
+    page: Page
+    reply: Any
+    mistimed: str
+
+
+def _read(stream: IO[bytes]) -> Iterator[_Read]:
     while True:
         try:
-            page, reply = pickle.load(stream)
+            page, raw, sent_s, came_s = pickle.load(stream)
         except EOFError:
             return
-        yield page, to_dict(RerankResponse.FromString(reply))
+        reply = to_dict(RerankResponse.FromString(raw))
+        decided_s = reply["instant_us"] / 1e6
+        # The judge takes the day from the reply: so its instant must be that of the call.
+        is_then = sent_s - CLOCKS_S <= decided_s <= came_s + CLOCKS_S
+        told = "" if is_then else f"decided at {decided_s:.0f}, called at {sent_s:.0f}"
+        yield _Read(page, reply, told)
 
 
 def main() -> int:
@@ -103,13 +124,15 @@ def main() -> int:
         replies = _read(stream)
         with progress("judging") as tick:
             while chunk := list(islice(replies, _CHUNK)):
-                verdicts = judge_all(chunk, source.ledger, source.law, tick)
-                for (page, _), verdict in zip(chunk, verdicts, strict=True):
+                pairs = [(one.page, one.reply) for one in chunk]
+                verdicts = judge_all(pairs, source.ledger, source.law, tick)
+                for one, verdict in zip(chunk, verdicts, strict=True):
                     count += 1
                     unlawful += bool(verdict.hard)
-                    untrue += bool(verdict.untrue or verdict.mismatches or verdict.unexplained)
-                    faults = [*verdict.hard, *verdict.untrue, *verdict.mismatches]
-                    examples += [f"{page['name']}: {one}" for one in faults][:EXAMPLES_MAX]
+                    false = [*verdict.untrue, *verdict.mismatches, *filter(None, [one.mistimed])]
+                    untrue += bool(false or verdict.unexplained)
+                    faults = [*verdict.hard, *false]
+                    examples += [f"{one.page['name']}: {each}" for each in faults][:EXAMPLES_MAX]
     print(json.dumps(Told(count, unlawful, untrue, examples[:EXAMPLES_MAX])._asdict()))
     return 0
 

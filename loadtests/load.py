@@ -2,8 +2,8 @@
 
 The server has a processor of its own, its callers another. Its capacity is measured first, on the
 mix of pages that is sent later; then Locust sends at a share of it; at last a sender that never
-waits for replies sends at the same rate, for Locust's users do wait. Exit code: 1 where an
-objective of either is not kept.
+waits for replies sends at the same rate, for Locust's users do wait. The replies of both are
+judged. Exit code: 1 where an objective of either is not kept.
 """
 
 import argparse
@@ -24,11 +24,12 @@ import numpy as np
 from loadtests.bench.figures import Figure, show
 from loadtests.bench.serving import serve_echo
 from loadtests.client import Client, Reply, to_message
+from loadtests.judging import Spool, judged
 from loadtests.pages import Page
 from loadtests.process import Served, serving
 from loadtests.progress import progress
 from loadtests.sender import Sent, flood, send
-from loadtests.slo import SHIPPED
+from loadtests.slo import SHIPPED, Objectives, read_slo
 from loadtests.traffic import DATA, FOLLOWING, Traffic, below, traffic
 
 SERVER_CORE: Final = 0
@@ -134,20 +135,34 @@ def main(words: list[str] | None = None) -> int:
         rate = asked.share * found.capacity
         code, measured = _locust(asked, found.served.address, echo, rate)
         sent = send(found.served.address, found.messages, rate, OPEN_S, TIMEOUT_S, asked.seed)
-    figures = list(_figures(found.capacity, rate, measured, sent))
-    is_kept = code == 0 and all(figure.is_met for figure in figures)
+    told_of = [*figures(found.capacity, rate, measured, sent, read_slo(asked.slo))]
+    told_of += _judged(asked, found.pages, sent)
+    is_kept = code == 0 and all(figure.is_met for figure in told_of)
     if asked.json:
         told = {"source": found.source.name, "kept": is_kept, "report": str(asked.html)}
-        print(json.dumps(told | {"figures": [one.as_json() for one in figures]}, indent=1))
+        print(json.dumps(told | {"figures": [one.as_json() for one in told_of]}, indent=1))
     else:
-        show(figures, f"pages of {found.source.name}, one core for the server, one for callers")
+        show(told_of, f"pages of {found.source.name}, one core for the server, one for callers")
         print(f"report: {asked.html}; objectives {'kept' if is_kept else 'NOT KEPT'}")
     return 0 if is_kept else code or 1
 
 
-def _figures(
-    capacity: float, rate: float, measured: dict[str, dict[str, float]], sent: Sent
+def figures(
+    capacity: float,
+    rate: float,
+    measured: dict[str, dict[str, float]],
+    sent: Sent,
+    slo: Objectives,
 ) -> Iterator[Figure]:
+    """Tell what was measured, by Locust and by the open model.
+
+    Args:
+        capacity: calls a second.
+        rate: calls a second sent.
+        measured: row of Locust's report → measure → value.
+        sent: of the open model.
+        slo: objectives.
+    """
     yield Figure("capacity", capacity, "calls/s")
     yield Figure("sent", rate, "calls/s")
     for row, told in measured.items():
@@ -157,10 +172,28 @@ def _figures(
         elif "p50_ms" in told:
             yield Figure(f"{row}, p50", told["p50_ms"], "ms")
             yield Figure(f"{row}, p99", told["p99_ms"], "ms")
-    yield Figure("open model, p50", float(np.percentile(sent.ok_ms or [0.0], 50)), "ms")
-    yield Figure("open model, p99", float(np.percentile(sent.ok_ms or [0.0], 99)), "ms")
+    for share in (50, 99):  # the objectives of Locust's callers, who wait, hold for these too
+        most = slo.get("rerank", {}).get(f"p{share}_ms")
+        spent_ms = float(np.percentile(sent.ok_ms, share)) if sent.ok_ms else np.inf
+        yield Figure(f"open model, p{share}", spent_ms, "ms", most=most)
     lost = len(sent.refused_ms) + sum(sent.failed.values()) + sent.unsent
     yield Figure("open model, not answered", lost, "calls", most=0.0)
+
+
+def _judged(asked: argparse.Namespace, pages: list[Page], sent: Sent) -> Iterator[Figure]:
+    """Judge what the open model was answered."""
+    with TemporaryDirectory(prefix="open-") as folder:
+        path = Path(folder) / "replies"
+        with path.open("wb") as stream:
+            spool = Spool(stream, asked.pages, asked.seed, asked.data)
+            for answer in sent.replies:
+                spool.add(pages[answer.page], *answer[1:])
+        verdict = judged(path)
+    for example in verdict.examples:
+        print(example, file=sys.stderr)
+    yield Figure("open model, replies judged", verdict.judged, "", least=len(sent.replies))
+    yield Figure("of these unlawful", verdict.unlawful, "", most=0.0)
+    yield Figure("of these untrue", verdict.untrue, "", most=0.0)
 
 
 def _locust(

@@ -17,7 +17,7 @@ import grpc
 import grpc.experimental.gevent as grpc_gevent
 from locust import User, events, tag, task
 from locust.env import Environment
-from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+from locust.runners import STATE_MISSING, LocalRunner, MasterRunner, WorkerRunner
 
 from loadtests.client import METHOD, SERVER_US, to_dict, to_message
 from loadtests.judging import Spool, Told, judged
@@ -111,12 +111,14 @@ def _have_judged(environment: Environment, **_: Any) -> None:
     runner: Any = environment.runner
     if isinstance(runner, WorkerRunner):
         return
-    processes = len(runner.clients) if isinstance(runner, MasterRunner) else 1
+    answered = _answered(environment)
     begun_s = time.perf_counter()
     runner.send_message("judge")
-    while len(_Run.told) < processes and time.perf_counter() < begun_s + JUDGE_S_MAX:
+    while len(_Run.told) < _judges(runner) and time.perf_counter() < begun_s + JUDGE_S_MAX:
         time.sleep(0.05)
-    for _missing in range(processes - len(_Run.told)):
+    # Replies of a worker that is gone, or does not tell, are in the figures and were not judged.
+    unjudged = answered - sum(told.judged for told in _Run.told)
+    if unjudged > 0 or len(_Run.told) < _judges(runner):
         _report(environment, "judge", "lawful", 0.0, 0, _UnlawfulError("was not judged"))
     spent_ms = (time.perf_counter() - begun_s) * 1e3
     for told in _Run.told:
@@ -126,6 +128,18 @@ def _have_judged(environment: Environment, **_: Any) -> None:
                 _report(environment, "judge", name, spent_ms / told.judged, 0, fault)
         for example in told.examples:
             print(example, file=sys.stderr)
+
+
+def _judges(runner: Any) -> int:
+    """Return how many processes will tell what they judged: those that are still there."""
+    if not isinstance(runner, MasterRunner):
+        return 1
+    return sum(one.state != STATE_MISSING for one in runner.clients.values())
+
+
+def _answered(environment: Environment) -> int:
+    told = environment.stats.get("Rerank", KIND)
+    return int(told.num_requests - told.num_failures)
 
 
 def _judge(environment: Environment, msg: Any, **_: Any) -> None:
@@ -278,7 +292,7 @@ class RerankUser(PoissonUser):
 
     def _ask(self, page: Page, spool: Spool) -> None:
         data = to_message(page).SerializeToString()
-        begun_s = time.perf_counter()
+        begun_s, sent_s = time.perf_counter(), time.time()
         call = self._call.future(data, timeout=self._timeout_s)
         fault, reply = None, b""
         try:
@@ -292,7 +306,7 @@ class RerankUser(PoissonUser):
             server_ms = int(told[SERVER_US]) / 1e3
             _report(self.environment, "server", "Rerank", server_ms, len(reply), None)
         if reply:
-            spool.add(page, reply)
+            spool.add(page, reply, sent_s, time.time())
             self._before = page, RerankResponse.FromString(reply)
 
 

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
@@ -16,6 +18,7 @@ from numpy.random import Generator
 from ranker.v1 import rerank_pb2 as pb
 
 KEPT: Final = 0.9  # of the sample's candidates in a page
+STOP_S_MAX: Final = 60.0  # until a server ends that is told to
 
 
 class Served(NamedTuple):
@@ -96,10 +99,28 @@ def serving(
             env=os.environ | told,
         )
         try:
-            yield Served(_address(process, data_dir / "server.log"), process.pid)
+            with _interrupted_by_sigterm():
+                yield Served(_address(process, data_dir / "server.log"), process.pid)
         finally:
             process.terminate()
-            process.wait(60)
+            try:
+                process.wait(STOP_S_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """End as by Ctrl-C where we are told to: the server must not be left over."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import grpc
 
@@ -18,6 +18,22 @@ from loadtests.client import METHOD, SERVER_US
 
 OPEN_MAX: Final = 4_000  # LIMIT: calls under way at once; what is due beyond counts as not sent
 CHANNELS: Final = 4
+READY_S_MAX: Final = 30.0  # until a server takes connections
+
+
+class Answer(NamedTuple):
+    """A reply.
+
+    Attributes:
+        page: number of the page it answers.
+        raw: its bytes.
+        sent_s, came_s: when the call was sent and answered, seconds since 1970.
+    """
+
+    page: int
+    raw: bytes
+    sent_s: float
+    came_s: float
 
 
 @dataclass(slots=True)
@@ -26,14 +42,14 @@ class Sent:
 
     Attributes:
         seconds: calls were due.
-        answered: calls answered in that time.
+        answered: calls answered in that time, before their deadline, which runs from sending.
         due: calls that should have been sent; unsent: of these, not sent for want of room.
         late_ms: how late each call left, at the sender.
         ok_ms: of each answered call, from when it was due.
         refused_ms: of each refusal, likewise.
         refused_server_us: of each refusal, as the server timed it.
         failed: status → calls that ended otherwise.
-        replies: number of the page and bytes of each reply.
+        replies: what was answered.
     """
 
     seconds: float = 0.0
@@ -45,7 +61,7 @@ class Sent:
     refused_ms: list[float] = field(default_factory=list)
     refused_server_us: list[int] = field(default_factory=list)
     failed: dict[str, int] = field(default_factory=dict)
-    replies: list[tuple[int, bytes]] = field(default_factory=list)
+    replies: list["Answer"] = field(default_factory=list)
 
     @property
     def goodput(self) -> float:
@@ -65,6 +81,9 @@ def send(
         seconds: how long calls are due.
         timeout_s: deadline of each.
         seed: of the instants.
+
+    Raises:
+        TimeoutError: nobody takes connections at the address.
     """
     return asyncio.run(_Sender(address, pages, timeout_s).open(rate, seconds, seed))
 
@@ -134,13 +153,16 @@ class _Sender:
     async def _connected(self) -> list[grpc.aio.Channel]:
         options = (("grpc.use_local_subchannel_pool", 1),)
         channels = [grpc.aio.insecure_channel(self._address, options) for _ in range(CHANNELS)]
-        await asyncio.gather(*(channel.channel_ready() for channel in channels))
+        await asyncio.wait_for(
+            asyncio.gather(*(channel.channel_ready() for channel in channels)), READY_S_MAX
+        )
         self._calls = [channel.unary_unary(METHOD) for channel in channels]
         return channels
 
     async def _one(self, number: int, due_s: float) -> None:
         sent, page = self._sent, number % len(self._pages)
         sent.late_ms.append((time.perf_counter() - due_s) * 1e3)
+        sent_s = time.time()
         try:
             call = self._calls[number % CHANNELS]
             reply = await call(self._pages[page], timeout=self._timeout_s)
@@ -155,4 +177,4 @@ class _Sender:
                 sent.refused_server_us.append(int(told[SERVER_US]))
             return
         sent.ok_ms.append((time.perf_counter() - due_s) * 1e3)
-        sent.replies.append((page, reply))
+        sent.replies.append(Answer(page, reply, sent_s, time.time()))

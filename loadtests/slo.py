@@ -3,12 +3,16 @@
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 SHIPPED: Final = Path(__file__).with_name("slo.toml")
 ROWS: Final = ("rerank", "server", "echo", "lawful", "true")
 """Rows of the report an objective may name."""
 MEASURES: Final = ("p50_ms", "p99_ms", "failed_share")
+
+
+Objectives: TypeAlias = Mapping[str, Mapping[str, float]]
+"""Row → measure → bar."""
 
 
 class SloError(ValueError):

@@ -7,6 +7,8 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Any, Final, TypeAlias
 
 Rule: TypeAlias = Mapping[str, Any]
@@ -112,12 +114,24 @@ class Ledger:
         if row is None:
             none = frozenset((NO_THEME,))
             return Known(declared or "drama", False, {}, none, is_told=bool(declared))
-        row = {**_uncontradicted(row), "tropes": "none" if row.get("themes") else ""}
+        tags = {tag.strip() for tag in row.get("themes", "").split("|")} - {""}
+        themes = frozenset(self.aliases.get(tag, tag) for tag in tags)
+        row = {**_uncontradicted(row), "tropes": _tropes(tags | themes)}
         if aged:
             row = {name: "" if name in _AGEING else text for name, text in row.items()}
-        tags = (tag.strip() for tag in row.get("themes", "").split("|"))
-        themes = frozenset(self.aliases.get(tag, tag) for tag in tags if tag)
         return Known(row["kind"], True, row, themes or frozenset((NO_THEME,)))
+
+
+@cache
+def _known_tropes() -> dict[str, list[str]]:
+    text = files("constraints").joinpath("tropes.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def _tropes(names: frozenset[str] | set[str]) -> str:
+    """Return the tropes that tags or their themes are names of; nothing where there are no tags."""
+    found = [trope for trope, known in _known_tropes().items() if names & set(known)]
+    return "|".join(found) or ("none" if names else "")
 
 
 def _uncontradicted(row: Row) -> Row:

@@ -1,6 +1,7 @@
 """Load tests: what they send, what they find, and that they fail when they must."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -12,11 +13,14 @@ from typing import Any
 import grpc
 import pytest
 
-from loadtests.client import Client
+from loadtests import hostile, load, overload
+from loadtests.client import METHOD, Client, to_message
 from loadtests.judge import Judge
+from loadtests.judging import Spool, judged
 from loadtests.process import Served, serving
 from loadtests.sender import Sent, flood, send
 from loadtests.slo import SHIPPED, SloError, breaches, read_slo
+from loadtests.statute import Ledger
 from loadtests.traffic import EVENING, POLICIES, hours_of, traffic
 from tests.serving import held_by, request, served, until
 
@@ -54,6 +58,76 @@ def test_sample_is_lawful_to_the_judge(server: Served) -> None:
             assert not verdict.untrue
             assert not verdict.mismatches
             assert sum(one["state"] == "filled" for one in reply["placements"]) >= 5
+
+
+def test_a_reply_of_another_time_is_untrue(server: Served, tmp_path: Path) -> None:
+    """The judge takes the day of the law from the reply: a server's clock may not choose it."""
+    source, path = traffic(10, 1, NOWHERE), tmp_path / "replies"
+    begun_s = time.time()
+    with grpc.insecure_channel(server.address) as channel, path.open("wb") as stream:
+        spool = Spool(stream, 10, 1, NOWHERE)
+        for page, late_s in zip(source.pages, (0, -86_400, 86_400), strict=False):
+            raw = channel.unary_unary(METHOD)(to_message(page).SerializeToString(), timeout=10)
+            spool.add(page, raw, begun_s + late_s, time.time() + late_s)
+    verdict = judged(path)
+    assert (verdict.judged, verdict.unlawful, verdict.untrue) == (3, 0, 2)
+    assert all("decided at" in one for one in verdict.examples)
+
+
+def test_what_the_judge_sees_of_a_trope_is_what_rules_see() -> None:
+    source = traffic(10, 1, NOWHERE)
+    for tags, tropes in (("霸总|甜宠", "tycoon"), ("萌娃|豪门", "tycoon|child"), ("甜宠", "none")):
+        ledger = Ledger({"t": {"kind": "drama", "themes": tags}}, {}, source.ledger.aliases)
+        assert ledger.look_up("t").row["tropes"] == tropes
+
+
+def test_an_open_model_has_objectives_too() -> None:
+    sent = Sent(seconds=1.0, ok_ms=[1_900.0] * 9, answered=9, due=9)
+    slo = {"rerank": {"p99_ms": 250.0}}
+    found = {one.name: one for one in load.figures(100.0, 60.0, {}, sent, slo)}
+    assert not found["open model, p99"].is_met
+    assert found["open model, p50"].is_met
+
+
+def test_an_overload_without_refusals_or_with_faults_is_none() -> None:
+    fine = Sent(1.0, 90, 300, late_ms=[1.0], ok_ms=[9.0] * 90, refused_ms=[1.0] * 210,
+                refused_server_us=[30] * 210)  # fmt: skip
+    none = Sent(1.0, 90, 90, late_ms=[1.0], ok_ms=[9.0] * 90)
+    late = Sent(1.0, 90, 300, late_ms=[5_000.0], ok_ms=[9.0] * 90, refused_ms=[1.0] * 210,
+                refused_server_us=[30] * 210, failed={"INTERNAL": 3})  # fmt: skip
+
+    def missed(sent: Sent) -> set[str]:
+        return {one.name for one in overload.figures(100.0, 300.0, sent, sent, none)
+                if not one.is_met}  # fmt: skip
+
+    assert missed(fine) == set()
+    assert missed(none) == {"refused"}
+    assert missed(late) == {"the sender was late, p99", "INTERNAL"}
+
+
+def test_pings_go_on_though_their_connections_are_closed() -> None:
+    accepted = 0
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        with hostile.ATTACKS["a flood of pings"](address):
+            while accepted < 20:  # each is thrown out at once, as a server does
+                listener.accept()[0].close()
+                accepted += 1
+            listener.settimeout(0.2)
+
+
+def test_an_attack_that_ends_before_it_should_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        attack = hostile.ATTACKS["a flood of pings"](address)
+        attack.__enter__()
+        held = [listener.accept()[0] for _ in range(4)]
+        for one in (listener, *held):
+            one.close()
+        time.sleep(1.0)
+        with pytest.raises(RuntimeError, match="an attack ended"):
+            attack.__exit__(None, None, None)
 
 
 def test_locust_keeps_its_objectives_and_judges_every_reply(server: Served, tmp_path: Path) -> None:
