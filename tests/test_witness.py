@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ranker.audit.checking import check, read_records
 from ranker.audit.checkpoint import CHECKPOINT
+from ranker.audit.desk import note_at_desk
 from ranker.audit.log import FOLDER
 from ranker.audit.witness import COSIGNED, cosigned_s
 from ranker.v1 import log_pb2
@@ -64,6 +65,17 @@ def test_a_log_that_only_grows_is_cosigned_and_bundles_show_it(
     refused = spawn("audit", "verify", out, "--witness", other, "--lang", "en")
     assert refused.code == 1
     assert "was not cosigned by this witness" in refused.out
+
+
+def test_the_logs_of_all_workers_and_of_the_desk_are_cosigned(folder: Path, tmp_path: Path) -> None:
+    note_at_desk(folder, "hold", "", "case")
+    with served(folder, worker=1) as app:
+        app.rerank(request())
+    told = json.loads(witness(folder, tmp_path / "home").out)
+    assert [Path(one["log"]).parent.name for one in told["logs"]] == ["worker-1", "desk"]
+    assert all(
+        (home / FOLDER / COSIGNED).exists() for home in (folder / "worker-1", folder / "desk")
+    )
 
 
 def test_a_cosignature_is_what_its_specification_says(folder: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import csv
 import time
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
@@ -18,7 +18,7 @@ from ranker.audit.manifest import commit_to
 from ranker.audit.reconcile import Compared, Run, compared, runs
 from ranker.audit.records import Stored
 from ranker.audit.witness import COSIGNED, Witness
-from ranker.cli.records import log_folder, log_folders, whole
+from ranker.cli.records import all_folders, log_folder, log_folders, whole
 from ranker.cli.shared import (
     Bar,
     DataDir,
@@ -187,23 +187,30 @@ def witness_command(
     lang: Lang = Language.ZH,
     as_json: Json = False,
 ) -> None:
-    """Cosign the last checkpoint, if the log only grew since this witness saw it last.
+    """Cosign the last checkpoint of each log, if it only grew since this witness saw it last.
 
-    For an outside party: it needs the folder of the log or a copy of it, and a folder of its own.
+    For an outside party: it needs the data folder or a copy of it, and a folder of its own. The
+    logs are those of all workers and of the desk; with --key or --out the first one alone.
     """
-    folder = log_folder(data_dir)
+    folders = [log_folder(data_dir)] if key or out else all_folders(data_dir)
     if not name or any(c.isspace() or c == "+" for c in name):
         fail("--name: must not be empty, nor hold a space or a +")
-    witness = Witness(home, name)
-    try:
-        note = (folder / CHECKPOINT).read_text(encoding="utf-8")
-        known = key or (folder.parent / PUBLIC).read_text(encoding="utf-8")
-        cosigned = witness.cosign(note, known, folder, int(time.time()))
-    except ValueError as error:
-        fail(f"{folder / CHECKPOINT}: {error}; it is not cosigned")
-    write_whole(out or folder / COSIGNED, cosigned.encode())
-    size = Checkpoint.parse(note).size
+    witness, told = Witness(home, name), list[dict[str, Any]]()
+    for folder in folders:
+        try:
+            note = (folder / CHECKPOINT).read_text(encoding="utf-8")
+            known = key or (folder.parent / PUBLIC).read_text(encoding="utf-8")
+            cosigned = witness.cosign(note, known, folder, int(time.time()))
+        except ValueError as error:
+            fail(f"{folder / CHECKPOINT}: {error}; it is not cosigned")
+        write_whole(out or folder / COSIGNED, cosigned.encode())
+        size = Checkpoint.parse(note).size
+        told.append({"log": folder, "size": size, "note": cosigned})
     if as_json:
-        print_json({"size": size, "witness_key": witness.verifier_key, "note": cosigned})
-    else:
-        print(str(_WORDS[lang]["cosigned"]).format(size=size, key=witness.verifier_key))
+        first = {"witness_key": witness.verifier_key, **told[0]}
+        print_json(first | {"logs": told[1:]})
+        return
+    for one in told:
+        if len(told) > 1:
+            print(one["log"])
+        print(str(_WORDS[lang]["cosigned"]).format(size=one["size"], key=witness.verifier_key))

@@ -6,6 +6,11 @@ from ranker.audit.reports.declared import Chart, Figure, Report, Section
 from ranker.audit.reports.pages import SUBJECT, placed
 from ranker.audit.tables.questions import NAMED, WHEN
 
+_KEPT_AWAY: Final = Figure(
+    "拦下次数（每次决策至多计 50 个）",
+    "times kept away (at most 50 a decision)",
+    "coalesce(sum(times), 0)",
+)
 _DAYS: Final = (
     "CAST(to_timestamp({at} / 1000000.0) AT TIME ZONE 'UTC' + INTERVAL 8 HOUR AS DATE)"
     " BETWEEN CAST($begin AS DATE) AND CAST($end AS DATE) AND $surface = $surface"
@@ -57,7 +62,7 @@ GROUP BY s.surface, 2, 3 ORDER BY room_grade, anchor_grade, s.surface""",
             "被规则拦下的直播间",
             "rooms that rules kept away",
             _blocked("LIV-"),
-            (Figure("拦下次数", "times kept away", "coalesce(sum(times), 0)"),),
+            (_KEPT_AWAY,),
         ),
         Section(
             "restrictions",
@@ -157,7 +162,7 @@ MINORS: Final = Report(
             "因可能影响未成年人而拦下",
             "kept away for the sake of minors",
             _blocked("MIN-"),
-            (Figure("拦下次数", "times kept away", "coalesce(sum(times), 0)"),),
+            (_KEPT_AWAY,),
         ),
         Section(
             "pages",
@@ -219,7 +224,7 @@ GROUP BY s.surface, 2, 3, s.duties ORDER BY placed DESC, s.surface, ai_generated
             "因缺少标识而拦下",
             "kept away for want of a mark",
             _blocked("AI-"),
-            (Figure("拦下次数", "times kept away", "coalesce(sum(times), 0)"),),
+            (_KEPT_AWAY,),
         ),
     ),
 )  # fmt: skip

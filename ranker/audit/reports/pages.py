@@ -83,9 +83,11 @@ WHERE {IS_DRAMA} GROUP BY 1 ORDER BY placed DESC, document""",
 SELECT e.shown_us, s.surface, e.decision_id, s.slot, e.candidate, e.decided, t.title, t.document,
     t.document_number
 FROM exposures e
-JOIN slots s0 ON s0.decision_id = e.decision_id AND s0.slot = s0.first_slot + e.page_slot
-CROSS JOIN LATERAL (SELECT s0.surface, s0.slot, s0.facts_revision, e.candidate, s0.date) s {NAMED}
-WHERE {WHEN} AND s0.first_screen AND e.status = 'mismatched'
+JOIN slots s0 ON s0.decision_id = e.decision_id AND s0.slot = s0.first_slot
+LEFT JOIN slots x ON x.decision_id = e.decision_id AND x.slot = s0.first_slot + e.page_slot
+CROSS JOIN LATERAL (SELECT s0.surface, s0.first_slot + e.page_slot AS slot, s0.facts_revision,
+    e.candidate, s0.date) s {NAMED}
+WHERE {WHEN} AND coalesce(x.first_screen, s0.first_screen) AND e.status = 'mismatched'
 ORDER BY e.shown_us DESC, e.decision_id, s.slot""",
             (
                 Figure(

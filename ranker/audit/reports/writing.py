@@ -267,6 +267,10 @@ def _summarise(book: Any, computed: Computed, lang: str) -> None:
             looks = missed if counted.is_missed else link
             sheet.write_url(row, 1, target, looks, shown(counted))
             row += 1
+        if part.answer.more:
+            told = words["more"].format(count=len(part.answer.rows))
+            sheet.write_string(row, 0, f"{part.section.name}: {told}")
+            row += 1
     sheet.write_string(row + 1, 0, words["checkpoint"])
     sheet.write_string(row + 2, 0, computed.checkpoint or words["unsigned"])
 

@@ -29,6 +29,10 @@ _LEFT_OUT: Final = {
     "zh": "；日志有 {count} 处不完整，未计入，请运行 slotwarden audit fsck",
     "en": "; {count} places of the log are not whole and left out: run `slotwarden audit fsck`",
 }
+_MORE: Final = {
+    "zh": "仅列前 {count} 行；要全部，请加 --limit",
+    "en": "only the first {count} rows are listed; for more give --limit",
+}
 HEADINGS: Final[dict[str, tuple[str, str]]] = {
     "instant_us": ("时间", "when"),
     "shown_us": ("展示时间", "shown"),
@@ -207,7 +211,10 @@ def _write_workbook(answer: Answer, path: Path, lang: str) -> None:
     try:
         with xlsxwriter.Workbook(str(path), told | {"constant_memory": True}) as book:
             sheet, bold = book.add_worksheet(), book.add_format({"bold": True})
-            book.add_worksheet().write_string(0, 0, reach(answer, lang))
+            about = book.add_worksheet()
+            about.write_string(0, 0, reach(answer, lang))
+            if answer.more:
+                about.write_string(1, 0, _MORE[lang].format(count=len(answer.rows)))
             for at, heading in enumerate(headings(answer, lang)):
                 sheet.write_string(0, at, heading, bold)
             for number, row in enumerate(shown(answer, lang), 1):

@@ -32,9 +32,9 @@ def _slots(where: str) -> str:
     return f"""
 SELECT {_SLOT} FROM (
     SELECT * FROM slots s WHERE {WHEN} AND {where}
-    ORDER BY s.sequence DESC, s.slot LIMIT $rows
+    ORDER BY s.instant_us DESC, s.sequence DESC, s.slot LIMIT $rows
 ) s {NAMED}
-ORDER BY s.sequence DESC, s.slot"""
+ORDER BY s.instant_us DESC, s.sequence DESC, s.slot"""
 
 
 def _of_subjects(which: str) -> str:
@@ -48,7 +48,7 @@ SELECT {_SLOT} FROM (
     SELECT * FROM slots s WHERE {WHEN} AND s.candidate IN (SELECT id FROM ids)
 ) s {NAMED}
 WHERE {which}
-ORDER BY s.sequence DESC, s.slot"""
+ORDER BY s.instant_us DESC, s.sequence DESC, s.slot"""
 
 
 _FIRST_SCREEN: Final = f"""
@@ -80,9 +80,9 @@ SELECT s.instant_us, s.surface, s.decision_id, s.sequence, s.candidate, {DOCUMEN
     s.by_candidate
 FROM (
     SELECT * FROM moves s WHERE {WHEN} AND ($value = '' OR s.deciding_rule = $value)
-    ORDER BY s.sequence DESC, s.wanted_slot, s.candidate LIMIT $rows
+    ORDER BY s.instant_us DESC, s.sequence DESC, s.wanted_slot, s.candidate LIMIT $rows
 ) s {NAMED}
-ORDER BY s.sequence DESC, s.wanted_slot, s.candidate"""
+ORDER BY s.instant_us DESC, s.sequence DESC, s.wanted_slot, s.candidate"""
 _RULES: Final = f"""
 SELECT rule_id, outcome, cause, sources, sum(times) AS times FROM (
     SELECT s.deciding_rule AS rule_id, 'moved' AS outcome, s.cause, s.source AS sources,
@@ -117,9 +117,9 @@ FROM (
             'blocked', s.candidate, NULL, NULL, 'blocked', s.sources
         FROM blocked s WHERE {WHEN} AND {_holds("s.rule_ids", "$value")}
     ) every
-    ORDER BY sequence DESC, outcome, slot NULLS LAST, candidate LIMIT $rows
+    ORDER BY instant_us DESC, sequence DESC, outcome, slot NULLS LAST, candidate LIMIT $rows
 ) s {NAMED}
-ORDER BY s.sequence DESC, s.outcome, s.slot NULLS LAST, s.candidate"""
+ORDER BY s.instant_us DESC, s.sequence DESC, s.outcome, s.slot NULLS LAST, s.candidate"""
 _FINDINGS: Final = f"""
 SELECT s.surface, s.outcome, s.rule_id, s.level, s.group_name,
     count(*) AS times, sum(s.amount) AS amount,
@@ -139,19 +139,22 @@ _SHOWN: Final = f"""
 SELECT s.shown_us, s.surface, s.decision_id, s.sequence, s.slot, s.first_screen, s.candidate,
     s.decided, {DOCUMENT}, s.status, s.outcomes
 FROM (
-    SELECT e.shown_us, s.surface, e.decision_id, e.sequence, s.slot, s.first_screen,
-        e.candidate, e.decided, e.status, e.outcomes, s.facts_revision
-    FROM exposures e JOIN slots s
-        ON s.decision_id = e.decision_id AND s.slot = s.first_slot + e.page_slot
+    SELECT e.shown_us, s.surface, e.decision_id, e.sequence, s.first_slot + e.page_slot AS slot,
+        x.first_screen, e.candidate, e.decided, e.status, e.outcomes, s.facts_revision,
+        e.reported_us
+    FROM exposures e
+    JOIN slots s ON s.decision_id = e.decision_id AND s.slot = s.first_slot
+    LEFT JOIN slots x ON x.decision_id = e.decision_id AND x.slot = s.first_slot + e.page_slot
     WHERE {WHEN} AND ($value = '' OR e.status = $value)
-    ORDER BY e.sequence DESC, s.slot LIMIT $rows
+    ORDER BY e.reported_us DESC, e.sequence DESC, slot LIMIT $rows
 ) s {NAMED}
-ORDER BY s.sequence DESC, s.slot"""
+ORDER BY s.reported_us DESC, s.sequence DESC, s.slot"""
+"""What was shown below the page that was decided has no slot of its own, and is told, too."""
 _CONTROLS: Final = """
 SELECT s.instant_us, s.sequence, s.action, s.before, s.after, s.note FROM controls s
 WHERE s.date BETWEEN CAST($begin AS DATE) AND CAST($end AS DATE)
     AND ($value = '' OR s.action = $value)
-ORDER BY s.sequence DESC"""
+ORDER BY s.instant_us DESC, s.sequence DESC"""
 
 
 class Question(NamedTuple):
