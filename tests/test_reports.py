@@ -192,6 +192,21 @@ def test_what_was_shown_and_not_decided_is_in_the_register(folder: Path) -> None
     assert "shown, and not decided (must be 0)" in {each["en"] for each in missed}
 
 
+def test_a_report_says_how_much_it_is_of(folder: Path) -> None:
+    """A page nobody decided has no share of anything, and is not taken for one without faults."""
+    made = [d for d, p in filled(folder) if d.surface == "home"]
+    assert report(folder, "phase-out", "--surface", "home")["decisions"] == len(
+        {d.id for d in made}
+    )
+    none = report(folder, "phase-out", "--surface", "Home")
+    assert none["decisions"] == 0
+    shares = [
+        f["value"] for part in none["sections"] for f in part["figures"] if "share" in f["en"]
+    ]
+    assert shares
+    assert set(shares) == {None}
+
+
 def test_the_curve_has_a_point_a_week(folder: Path) -> None:
     found = rows(report(folder, "phase-out"), "weeks")
     assert [row["week"] for row in found] == ["2026-11-23", "2026-11-30"]

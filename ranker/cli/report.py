@@ -98,6 +98,7 @@ def _show(computed: Computed, lang: Language, *, as_json: bool) -> None:
             told = (counted.figure.zh, counted.figure.en)[at] + mark
             table.add_row(Text(told), shown(counted))
     console().print(table)
+    print(words["covered"].format(count=computed.decisions), file=sys.stderr)
     print(answers.reach(computed.reach, lang.value), file=sys.stderr)
 
 
@@ -107,6 +108,7 @@ def _as_json(computed: Computed, lang: Language) -> dict[str, Any]:
         "from": computed.begin,
         "until": computed.end,
         "surface": computed.surface,
+        "decisions": computed.decisions,
         "basis": computed.citations(lang.value),
         "checkpoint": computed.checkpoint,
         "last_sequence": computed.reach.last_sequence,

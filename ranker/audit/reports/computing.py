@@ -14,6 +14,7 @@ from ranker.audit.reports.declared import Figure, Report, Section
 from ranker.audit.reports.oversight import AI, LIVE, MINORS, TAKEDOWN
 from ranker.audit.reports.pages import FIRST_SCREEN, PHASE_OUT, SUPPORT, THEMES
 from ranker.audit.tables.asking import Answer, Asking, ask
+from ranker.audit.tables.questions import WHEN
 
 REPORTS: Final[dict[str, Report]] = {
     "first-screen": FIRST_SCREEN,
@@ -27,19 +28,20 @@ REPORTS: Final[dict[str, Report]] = {
 }
 ROWS_MAX: Final = 20_000  # LIMIT: rows of a section
 SECONDS_MAX: Final = 300.0  # LIMIT: of one section
+_DECISIONS: Final = f"SELECT count(*) AS n FROM slots s WHERE {WHEN} AND s.slot = s.first_slot"
 
 
 @dataclass(frozen=True)
 class Counted:
-    """A figure with its value; it is missed where it is not what it must be."""
+    """A figure with its value, None where there is nothing it could be of."""
 
     figure: Figure
-    value: float
+    value: float | None
 
     @property
     def is_missed(self) -> bool:
         """Tell whether it must be something else."""
-        return self.figure.wants == "zero" and self.value != 0
+        return self.figure.wants == "zero" and self.value not in (None, 0)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Computed:
         name: of the report.
         begin, end: days in Shanghai, both included; surface: empty for all.
         parts: its sections.
+        decisions: how many pages of these days the tables hold.
         checkpoint: what the logs had signed at that moment, as it is published; empty for nothing.
     """
 
@@ -68,6 +71,7 @@ class Computed:
     end: date
     surface: str
     parts: tuple[Part, ...]
+    decisions: int
     checkpoint: str
 
     def citations(self, lang: str) -> list[str]:
@@ -110,32 +114,41 @@ def compute(
         tick(done)
     paths = [home / FOLDER / CHECKPOINT for home in homes_of(data_dir)]
     note = "\n".join(path.read_text(encoding="utf-8") for path in paths if path.exists())
-    return Computed(name, report, begin, end, surface, tuple(parts), note)
+    ((decisions,),) = _asked(data_dir, _DECISIONS, begin, end, surface).rows
+    return Computed(name, report, begin, end, surface, tuple(parts), int(decisions), note)
 
 
 def _parts(data_dir: Path, report: Report, begin: date, end: date, surface: str) -> Iterator[Part]:
+    for section in report.sections:
+        answer = _asked(data_dir, section.sql, begin, end, surface)
+        figures = tuple[Counted, ...]()
+        if section.figures:
+            told = ", ".join(f"{each.sql} AS f{at}" for at, each in enumerate(section.figures))
+            sql = f"SELECT {told} FROM ({section.sql}) x"
+            (row,) = _asked(data_dir, sql, begin, end, surface).rows
+            figures = tuple(map(_counted, section.figures, row))
+        yield Part(section, answer, figures)
+
+
+def _counted(figure: Figure, value: float | None) -> Counted:
+    """Of nothing at all there are none, but there is no share of it."""
+    if value is None:
+        return Counted(figure, None if figure.is_share else 0.0)
+    return Counted(figure, float(value))
+
+
+def _asked(data_dir: Path, sql: str, begin: date, end: date, surface: str) -> Answer:
     values: dict[str, Any] = {
         "begin": begin.isoformat(),
         "end": end.isoformat(),
         "surface": surface,
     }
-
-    def asked(sql: str) -> Answer:
-        wanted = Asking(
-            sql=sql,
-            values={k: v for k, v in values.items() if f"${k}" in sql},
-            begin=begin,
-            end=end,
-            rows=ROWS_MAX,
-            seconds=SECONDS_MAX,
-        )
-        return ask(data_dir, wanted)
-
-    for section in report.sections:
-        answer, figures = asked(section.sql), tuple[Counted, ...]()
-        if section.figures:
-            told = ", ".join(f"{each.sql} AS f{at}" for at, each in enumerate(section.figures))
-            (row,) = asked(f"SELECT {told} FROM ({section.sql}) x").rows
-            counted = zip(section.figures, row, strict=True)
-            figures = tuple(Counted(figure, float(value or 0)) for figure, value in counted)
-        yield Part(section, answer, figures)
+    wanted = Asking(
+        sql=sql,
+        values={k: v for k, v in values.items() if f"${k}" in sql},
+        begin=begin,
+        end=end,
+        rows=ROWS_MAX,
+        seconds=SECONDS_MAX,
+    )
+    return ask(data_dir, wanted)

@@ -17,6 +17,7 @@ _LONG: Final = 24  # characters of a cell that may be broken anywhere
 WORDS: Final = {
     "zh": {
         "period": "期间：{begin} 至 {end}（北京时间）；页面：{surface}",
+        "covered": "所涉决策：{count:,} 次",
         "all": "全部",
         "basis": "依据",
         "summary": "摘要",
@@ -33,6 +34,7 @@ WORDS: Final = {
     },
     "en": {
         "period": "Period: {begin} to {end} (Asia/Shanghai); surface: {surface}",
+        "covered": "Decisions covered: {count:,}",
         "all": "all",
         "basis": "Basis",
         "summary": "Summary",
@@ -117,6 +119,8 @@ text-decoration:none}h2{break-after:avoid}tr,svg{break-inside:avoid}thead{displa
 
 def shown(counted: Counted) -> str:
     """Return the value of a figure as people read it."""
+    if counted.value is None:
+        return "–"
     if counted.figure.is_share:
         return f"{counted.value:.2%}"
     whole = round(counted.value, 3)
@@ -146,6 +150,7 @@ def _head(computed: Computed, lang: str) -> list[str]:
     joined = "；" if lang == "zh" else "; "
     return [
         period,
+        words["covered"].format(count=computed.decisions),
         basis + joined.join(computed.citations(lang)),
         answers.reach(computed.reach, lang),
         words["truth"],
