@@ -91,11 +91,11 @@ def judged(path: Path) -> Told:
 
 
 class _Read(NamedTuple):
-    """A page, its reply, and what is wrong with the instant the reply says it was decided at."""
+    """A page, its reply, and the fault of the instant the reply says it was decided at, if any."""
 
     page: Page
     reply: Any
-    mistimed: str
+    mistimed: list[str]
 
 
 def _read(stream: IO[bytes]) -> Iterator[_Read]:
@@ -108,7 +108,7 @@ def _read(stream: IO[bytes]) -> Iterator[_Read]:
         decided_s = reply["instant_us"] / 1e6
         # The judge takes the day from the reply: so its instant must be that of the call.
         is_then = sent_s - CLOCKS_S <= decided_s <= came_s + CLOCKS_S
-        told = "" if is_then else f"decided at {decided_s:.0f}, called at {sent_s:.0f}"
+        told = [] if is_then else [f"decided at {decided_s:.0f}, called at {sent_s:.0f}"]
         yield _Read(page, reply, told)
 
 
@@ -129,7 +129,7 @@ def main() -> int:
                 for one, verdict in zip(chunk, verdicts, strict=True):
                     count += 1
                     unlawful += bool(verdict.hard)
-                    false = [*verdict.untrue, *verdict.mismatches, *filter(None, [one.mistimed])]
+                    false = [*verdict.untrue, *verdict.mismatches, *one.mistimed]
                     untrue += bool(false or verdict.unexplained)
                     faults = [*verdict.hard, *false]
                     examples += [f"{one.page['name']}: {each}" for each in faults][:EXAMPLES_MAX]

@@ -28,7 +28,7 @@ from loadtests.judging import Spool, judged
 from loadtests.pages import Page
 from loadtests.process import Served, serving
 from loadtests.progress import progress
-from loadtests.sender import Sent, flood, send
+from loadtests.sender import Answer, Sent, flood, send
 from loadtests.slo import SHIPPED, Objectives, read_slo
 from loadtests.traffic import DATA, FOLLOWING, Traffic, below, traffic
 
@@ -135,14 +135,15 @@ def main(words: list[str] | None = None) -> int:
         rate = asked.share * found.capacity
         code, measured = _locust(asked, found.served.address, echo, rate)
         sent = send(found.served.address, found.messages, rate, OPEN_S, TIMEOUT_S, asked.seed)
-    told_of = [*figures(found.capacity, rate, measured, sent, read_slo(asked.slo))]
-    told_of += _judged(asked, found.pages, sent)
-    is_kept = code == 0 and all(figure.is_met for figure in told_of)
+    rows = [*figures(found.capacity, rate, measured, sent, read_slo(asked.slo))]
+    told_of = judgement(asked, found.pages, sent.replies)
+    rows += [row._replace(name=f"open model, {row.name}") for row in told_of]
+    is_kept = code == 0 and all(figure.is_met for figure in rows)
     if asked.json:
         told = {"source": found.source.name, "kept": is_kept, "report": str(asked.html)}
-        print(json.dumps(told | {"figures": [one.as_json() for one in told_of]}, indent=1))
+        print(json.dumps(told | {"figures": [one.as_json() for one in rows]}, indent=1))
     else:
-        show(told_of, f"pages of {found.source.name}, one core for the server, one for callers")
+        show(rows, f"pages of {found.source.name}, one core for the server, one for callers")
         print(f"report: {asked.html}; objectives {'kept' if is_kept else 'NOT KEPT'}")
     return 0 if is_kept else code or 1
 
@@ -180,20 +181,28 @@ def figures(
     yield Figure("open model, not answered", lost, "calls", most=0.0)
 
 
-def _judged(asked: argparse.Namespace, pages: list[Page], sent: Sent) -> Iterator[Figure]:
-    """Judge what the open model was answered."""
-    with TemporaryDirectory(prefix="open-") as folder:
+def judgement(
+    asked: argparse.Namespace, pages: list[Page], answers: list[Answer]
+) -> Iterator[Figure]:
+    """Judge what a sender was answered.
+
+    Args:
+        asked: see `arguments`.
+        pages: what was sent.
+        answers: to them.
+    """
+    with TemporaryDirectory(prefix="replies-") as folder:
         path = Path(folder) / "replies"
         with path.open("wb") as stream:
             spool = Spool(stream, asked.pages, asked.seed, asked.data)
-            for answer in sent.replies:
-                spool.add(pages[answer.page], *answer[1:])
+            for answer in answers:
+                spool.add(pages[answer.page], answer.raw, answer.sent_s, answer.came_s)
         verdict = judged(path)
     for example in verdict.examples:
         print(example, file=sys.stderr)
-    yield Figure("open model, replies judged", verdict.judged, "", least=len(sent.replies))
-    yield Figure("of these unlawful", verdict.unlawful, "", most=0.0)
-    yield Figure("of these untrue", verdict.untrue, "", most=0.0)
+    yield Figure("replies judged", verdict.judged, "", least=len(answers))
+    yield Figure("unlawful", verdict.unlawful, "", most=0.0)
+    yield Figure("untrue", verdict.untrue, "", most=0.0)
 
 
 def _locust(

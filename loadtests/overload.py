@@ -8,15 +8,12 @@ are refused, and that no reply is unlawful.
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
 
 from loadtests.bench.figures import Figure, show
-from loadtests.judging import Spool, judged
-from loadtests.load import arguments, ready
+from loadtests.load import arguments, judgement, ready
 from loadtests.sender import Sent, send
 
 HANDS: Final = 32  # more than the server's threads: they are never idle
@@ -39,25 +36,14 @@ def main(words: list[str] | None = None) -> int:
         sent = send(address, messages, rate, asked.seconds, TIMEOUT_S, asked.seed)
         soon = send(address, messages, rate, asked.seconds / 2, SOON_S, asked.seed)
         alive = send(address, messages, found.capacity / 4, 3.0, TIMEOUT_S, 2)
-    with TemporaryDirectory(prefix="overload-") as folder:
-        path = Path(folder) / "replies"
-        with path.open("wb") as stream:
-            spool = Spool(stream, asked.pages, asked.seed, asked.data)
-            for answer in sent.replies + soon.replies:
-                spool.add(found.pages[answer.page], *answer[1:])
-        verdict = judged(path)
-    told_of = [*figures(found.capacity, rate, sent, soon, alive)]
-    told_of += [
-        Figure("replies judged", verdict.judged, ""),
-        Figure("unlawful", verdict.unlawful, "", most=0.0),
-        Figure("untrue", verdict.untrue, "", most=0.0),
-    ]
+    rows = [*figures(found.capacity, rate, sent, soon, alive)]
+    rows += judgement(asked, found.pages, sent.replies + soon.replies)
     if asked.json:
-        told = {"source": found.source.name, "figures": [one.as_json() for one in told_of]}
+        told = {"source": found.source.name, "figures": [one.as_json() for one in rows]}
         print(json.dumps(told, indent=1))
     else:
-        show(told_of, f"{asked.times:g} times what one core answers, {found.source.name}")
-    return 0 if all(figure.is_met for figure in told_of) else 1
+        show(rows, f"{asked.times:g} times what one core answers, {found.source.name}")
+    return 0 if all(figure.is_met for figure in rows) else 1
 
 
 def figures(capacity: float, rate: float, sent: Sent, soon: Sent, alive: Sent) -> Iterator[Figure]:

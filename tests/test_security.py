@@ -8,15 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from constraints.errors import OverloadedError, SettingsError
-from ranker.serving.identities import METHODS, Gate
+from ranker.serving.identities import METHODS
 from ranker.serving.server import DECISION_LOG, EXPLAIN, EXPOSURE, SERVICE
 from ranker.telemetry import BEHIND
 from ranker.v1 import decision_log_pb2, explain_pb2, exposure_pb2
@@ -342,49 +340,6 @@ def test_without_identities_the_log_is_for_callers_on_this_machine(tmp_path: Pat
                     call(CALLS["Get"][1], timeout=10)
                 told = fault_of(tight_lipped(caught.value))
                 assert (told.code, told.reason) == ("PERMISSION_DENIED", "METHOD_DENIED")
-
-
-@pytest.mark.parametrize(
-    ("text", "fault"),
-    [
-        ("[identity.a]\nmethods = ['Rerank']", "identity.a: has neither names nor tokens"),
-        ("[identity.a]\nnames = ['x']\nmethods = ['Delete']", "identity.a.methods"),
-        ("[identity.a]\nnames = ['x']\nmethods = []\nadmin = true", "identity.a.admin"),
-        ("[identity.a]\ntokens = ['secret']\nmethods = []", "identity.a.tokens"),
-        (
-            "[identity.a]\nnames = ['x']\nmethods = []\n[identity.b]\nnames = ['x']\nmethods = []",
-            "`x` names both a and b",
-        ),
-        ("identity = 3 3", "identities.toml"),
-    ],
-)
-def test_what_a_file_of_identities_may_not_say(tmp_path: Path, text: str, fault: str) -> None:
-    path = tmp_path / "identities.toml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(SettingsError) as caught:
-        Gate(path)
-    assert fault in str(caught.value)
-
-
-@pytest.mark.parametrize(("before", "after"), [(1_000, 2), (2, 1_000)])
-def test_a_changed_quota_is_in_force_at_once(tmp_path: Path, before: int, after: int) -> None:
-    path, text = tmp_path / "identities.toml", IDENTITIES.replace("= 2", "= {}")
-    path.write_text(text.format(before), encoding="utf-8")
-    gate, caller = (
-        Gate(path, lambda: 0.0),
-        SimpleNamespace(
-            auth_context=dict,
-            invocation_metadata=lambda: (("authorization", f"Bearer {TOKEN}"),),
-            peer=lambda: "ipv4:127.0.0.1:1",
-        ),
-    )
-    gate.admit("Rerank", caller)
-    path.write_text(text.format(after), encoding="utf-8")
-    gate.look()
-    for _ in range(after):
-        gate.admit("Rerank", caller)
-    with pytest.raises(OverloadedError, match=f"{after} times a second"):
-        gate.admit("Rerank", caller)
 
 
 def test_denials_are_on_the_log_of_the_server(

@@ -61,6 +61,10 @@ def _list_of(row: Mapping[str, str]) -> Listing:
     return Listing[name]
 
 
+def _burdens(listed: Listing) -> bool:
+    return listed < Listing.KEY_CATALOGUE
+
+
 def as_text(row: Mapping[str, str]) -> str:
     """Write an entry as the column `listings` holds it."""
     return f"{row['list'].lower()}:{row.get('from', '')}..{row.get('until', '')}"
@@ -79,14 +83,13 @@ class Entries:
     def __init__(self, rows: Iterable[Mapping[str, str]]) -> None:
         self._of: dict[tuple[str, str], set[str]] = defaultdict(set)
         for row in rows:
-            text = as_text(row)
+            listed, text = _list_of(row), as_text(row)
             try:
                 parse_listings(text)
             except ValueError:
-                if _list_of(row) >= Listing.KEY_CATALOGUE:
-                    continue
-                text = as_text({"list": row["list"]})
-            self._of[MEMBERS[_list_of(row)], row["member"]].add(text)
+                text = as_text({"list": row["list"]}) if _burdens(listed) else ""
+            if text:
+                self._of[MEMBERS[listed], row["member"]].add(text)
 
     def joined(self, subject_id: str, row: Mapping[str, str]) -> Mapping[str, str]:
         """Return a subject's row with every entry that concerns it.
@@ -110,7 +113,7 @@ def _merged(told: Iterable[str]) -> set[str]:
     for text in told:
         name, _, term = text.partition(":")
         first, _, last = term.partition("..")
-        if Listing[name.upper()] < Listing.KEY_CATALOGUE:
+        if _burdens(Listing[name.upper()]):
             terms[name].append((first, last))
     merged = set()
     for name, found in terms.items():
